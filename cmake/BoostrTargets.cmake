@@ -1,0 +1,20 @@
+# Flags that every target of ours is compiled with, and the helpers that define targets.
+add_library(boostr_flags INTERFACE)
+target_compile_options(boostr_flags INTERFACE -Wall -Wextra $<$<BOOL:${BOOSTR_WERROR}>:-Werror>)
+if(BOOSTR_SANITIZE)
+  target_compile_options(boostr_flags INTERFACE -fsanitize=${BOOSTR_SANITIZE} -fno-omit-frame-pointer -g)
+  target_link_options(boostr_flags INTERFACE -fsanitize=${BOOSTR_SANITIZE})
+endif()
+add_library(boostr::flags ALIAS boostr_flags)
+
+# boostr_library(<folder> SOURCES ... PUBLIC <lower layers> PRIVATE <third-party libraries>)
+# defines the target boostr::<folder> of one layer.
+function(boostr_library folder)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(boostr_${folder} STATIC ${arg_SOURCES})
+  add_library(boostr::${folder} ALIAS boostr_${folder})
+  set_target_properties(boostr_${folder} PROPERTIES EXPORT_NAME ${folder})
+  target_include_directories(boostr_${folder} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  target_compile_features(boostr_${folder} PUBLIC cxx_std_20)
+  target_link_libraries(boostr_${folder} PUBLIC ${arg_PUBLIC} PRIVATE $<BUILD_INTERFACE:boostr::flags> ${arg_PRIVATE})
+endfunction()

@@ -1,0 +1,118 @@
+#include "kernels/runtime/buffer.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "kernels/runtime/error.h"
+
+namespace boostr {
+namespace {
+
+constexpr std::size_t alignment = 64;
+constexpr std::size_t huge_page = std::size_t{2} << 20;
+
+/// Rounds up so that at most 1/8 is wasted and sizes fall into few classes.
+std::size_t size_class(std::size_t bytes) {
+  const std::size_t step = std::max(alignment, std::bit_floor(bytes) / 8);
+  const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + step - 1) / step * step;
+  return rounded < huge_page ? rounded : (rounded + huge_page - 1) / huge_page * huge_page;
+}
+
+std::byte* allocate_from_system(std::size_t bytes) {
+  const bool large = bytes >= huge_page;
+  void* block = std::aligned_alloc(large ? huge_page : alignment, bytes);
+  // Transparent huge pages are opt-in on common distributions; big tensors gain a few percent from them.
+  if (block != nullptr && large) madvise(block, bytes, MADV_HUGEPAGE);
+  return static_cast<std::byte*>(block);
+}
+
+/// Free blocks by size class. Lives for the whole process: tensors of static duration may outlast main.
+class CpuAllocator {
+ public:
+  static CpuAllocator& instance() {
+    static auto* allocator = new CpuAllocator;
+    return *allocator;
+  }
+
+  std::byte* allocate(std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    ++stats_.requests;
+    std::byte* block = take_cached(bytes);
+    if (block == nullptr) block = take_from_system(bytes);
+    stats_.bytes_in_use += bytes;
+    stats_.peak_bytes_in_use = std::max(stats_.peak_bytes_in_use, stats_.bytes_in_use);
+    return block;
+  }
+
+  void release(std::byte* block, std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    free_[bytes].push_back(block);
+    stats_.bytes_in_use -= bytes;
+    stats_.bytes_cached += bytes;
+  }
+
+  void release_cached() {
+    const std::scoped_lock lock(mutex_);
+    release_cached_locked();
+  }
+
+  AllocatorStats stats() {
+    const std::scoped_lock lock(mutex_);
+    return stats_;
+  }
+
+ private:
+  std::byte* take_cached(std::size_t bytes) {
+    const auto found = free_.find(bytes);
+    if (found == free_.end() || found->second.empty()) return nullptr;
+    std::byte* block = found->second.back();
+    found->second.pop_back();
+    stats_.bytes_cached -= bytes;
+    return block;
+  }
+
+  std::byte* take_from_system(std::size_t bytes) {
+    ++stats_.system_allocations;
+    std::byte* block = allocate_from_system(bytes);
+    if (block == nullptr) {
+      release_cached_locked();
+      block = allocate_from_system(bytes);
+    }
+    require(block != nullptr, ExitCode::memory, "out of memory: cannot allocate ", bytes, " bytes beside the ",
+            stats_.bytes_in_use, " in use; lower training.micro_batch_size or training.seq_len");
+    return block;
+  }
+
+  void release_cached_locked() {
+    for (auto& [bytes, blocks] : free_) {
+      for (std::byte* block : blocks) std::free(block);
+      blocks.clear();
+    }
+    stats_.bytes_cached = 0;
+  }
+
+  std::mutex mutex_;
+  std::map<std::size_t, std::vector<std::byte*>> free_;
+  AllocatorStats stats_;
+};
+
+}  // namespace
+
+Buffer::Buffer(std::size_t bytes, Device /*device*/) : size_(bytes) {
+  const std::size_t rounded = size_class(bytes);
+  block_ = std::shared_ptr<std::byte>(
+      CpuAllocator::instance().allocate(rounded),
+      [rounded](std::byte* block) { CpuAllocator::instance().release(block, rounded); });
+}
+
+AllocatorStats allocator_stats(Device /*device*/) { return CpuAllocator::instance().stats(); }
+
+void release_cached_memory(Device /*device*/) { CpuAllocator::instance().release_cached(); }
+
+}  // namespace boostr

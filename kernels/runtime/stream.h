@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/runtime/buffer.h"
+#include "kernels/runtime/device.h"
+
+namespace boostr {
+
+/// An ordered queue of kernels on one device. On the CPU kernels run at once, on `num_threads` OpenMP
+/// threads; results never depend on that number. Used by one host thread at a time.
+class Stream {
+ public:
+  explicit Stream(Device device = cpu_device, int num_threads = 1)
+      : device_(device), num_threads_(num_threads) {}
+
+  Device device() const { return device_; }
+  int num_threads() const { return num_threads_; }
+
+  /// Workspace of at least `bytes`, 64-byte aligned, valid until the next call. Grows and stays, so that
+  /// kernels allocate nothing in a steady step.
+  std::byte* scratch(std::size_t bytes) {
+    if (bytes > scratch_.size()) scratch_ = Buffer(bytes, device_);
+    return scratch_.data();
+  }
+
+ private:
+  Device device_;
+  int num_threads_;
+  Buffer scratch_;
+};
+
+}  // namespace boostr

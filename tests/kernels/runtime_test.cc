@@ -1,0 +1,51 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/kernel_table.h"
+
+namespace boostr {
+namespace {
+
+TEST(Shape, CountsElementsAndRows) {
+  const Shape shape{2, 3, 4};
+  EXPECT_EQ(shape.numel(), 24);
+  EXPECT_EQ(shape.rows(), 6);
+  EXPECT_EQ(shape[-1], 4);
+  EXPECT_EQ(Shape{}.numel(), 1);
+  EXPECT_EQ(text(shape), "[2, 3, 4]");
+}
+
+TEST(BFloat16, RoundsEveryValueToNearestEvenAndBack) {
+  for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+    BFloat16 value;
+    value.bits = static_cast<std::uint16_t>(bits);
+    const float wide = static_cast<float>(value);
+    if (std::isnan(wide)) {
+      EXPECT_TRUE(std::isnan(static_cast<float>(BFloat16(wide))));
+    } else {
+      EXPECT_EQ(BFloat16(wide).bits, value.bits);
+    }
+  }
+  EXPECT_EQ(static_cast<float>(BFloat16(1.0f + 1.0f / 256)), 1.0f);             // a tie goes to even
+  EXPECT_EQ(static_cast<float>(BFloat16(1.0f + 3.0f / 256)), 1.0f + 1.0f / 64);  // and up
+}
+
+TEST(Buffer, ReusesFreedBlocksWithoutTheSystem) {
+  { const Buffer first(3 << 20); }
+  const auto before = allocator_stats();
+  for (int i = 0; i < 100; ++i) const Buffer again(3 << 20);
+  const auto after = allocator_stats();
+  EXPECT_EQ(after.system_allocations, before.system_allocations);
+  EXPECT_EQ(after.requests, before.requests + 100);
+  EXPECT_EQ(after.bytes_in_use, before.bytes_in_use);
+}
+
+TEST(Registry, FindsALevelThisMachineRuns) {
+  ASSERT_FALSE(runnable_levels(cpu_device).empty());
+  EXPECT_EQ(&kernels(cpu_device), runnable_levels(cpu_device).front());
+}
+
+}  // namespace
+}  // namespace boostr
