@@ -1,0 +1,122 @@
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "ops/tensor.h"
+
+/// Reverse-mode differentiation, first order. A gradient is a property of an edge: an op records,
+/// for each input, the function that computes that input's gradient. A value is weight-side if it
+/// was computed from parameters alone, else data-side; the edges to the two sides can run apart,
+/// which is the B/W split of zero-bubble pipelines (arXiv 2401.10241). Gradients of data-side
+/// values have the value's type, those of weight-side values the accumulator type.
+namespace boostr {
+
+struct Leaf;
+
+/// Adds or writes the gradient of one input into `grad`; `accumulate` says which.
+using GradInto = std::function<void(const Tensor& dy, const Tensor& grad, bool accumulate)>;
+/// Returns the gradients of the edge's inputs in their order.
+using GradOf = std::function<std::vector<Tensor>(const Tensor& dy)>;
+
+/// Counts one outstanding contribution to a parameter's gradient while it lives.
+class PendingUse {
+ public:
+  explicit PendingUse(std::shared_ptr<Leaf> leaf);
+  PendingUse(PendingUse&&) noexcept = default;
+  PendingUse& operator=(PendingUse&&) = delete;
+  ~PendingUse();
+
+ private:
+  std::shared_ptr<Leaf> leaf_;
+};
+
+/// From an op's output to one input, or to several that are differentiated together; never data and
+/// weights mixed.
+struct Edge {
+  /// dx = gradient(dy)
+  template <std::invocable<const Tensor&> F>
+  Edge(Tensor input, F gradient)
+      : inputs{std::move(input)},
+        compute(GradOf([gradient = std::move(gradient)](const Tensor& dy) {
+          return std::vector<Tensor>{gradient(dy)};
+        })) {}
+  /// gradient(dy, grad, accumulate) writes straight into the gradient's memory: for weights.
+  template <std::invocable<const Tensor&, const Tensor&, bool> F>
+  Edge(Tensor input, F gradient)
+      : inputs{std::move(input)}, compute(GradInto(std::move(gradient))) {}
+  /// {dq, dk, dv} = gradient(dy)
+  Edge(std::vector<Tensor> several, GradOf gradient)
+      : inputs(std::move(several)), compute(std::move(gradient)) {}
+
+  std::vector<Tensor> inputs;
+  std::variant<GradOf, GradInto> compute;
+  std::vector<std::uint64_t> versions;  ///< of the inputs when recorded
+  std::vector<PendingUse> uses;
+};
+
+enum class Side : std::uint8_t {
+  derived,  ///< weight-side if every input of every edge is
+  data,     ///< data-side: the op also reads data that has no gradient (token ids)
+};
+
+/// Attaches the edges to `y`, which the op has just computed, and returns it with its graph node.
+/// Edges whose inputs need no gradient are dropped; without any left, or under NoGrad, `y` is
+/// returned as it is. Closures must capture inputs or detached outputs only, never `y` itself.
+Tensor record(std::string_view op, const Tensor& y, std::vector<Edge> edges,
+              Side side = Side::derived);
+
+/// While it lives, ops of this thread record nothing.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+bool grad_enabled();
+
+/// A data-side leaf over `value`: after a backward, gradient_of(leaf) is its gradient (undefined if
+/// none arrived). The input of a pipeline stage is one.
+Tensor input_leaf(const Tensor& value);
+Tensor gradient_of(const Tensor& leaf);
+
+/// The weight-side work that backward_input left to do.
+class WeightGrads {
+ public:
+  WeightGrads() = default;
+  /// W: runs the edges to weight-side inputs. Parameter gradients land here.
+  void run();
+  bool empty() const { return work_.empty(); }
+  /// Appends the work of another backward, to run after this one's.
+  void append(WeightGrads&& other);
+
+ private:
+  friend class BackwardPass;
+  struct Item {
+    std::shared_ptr<Node> node;
+    Tensor dy;
+  };
+  std::vector<Item> work_;
+};
+
+/// Full backward from `output` with the gradient `dy` of its shape. The graph is consumed.
+void backward(const Tensor& output, const Tensor& dy);
+/// From a one-element loss with dy = 1.
+void backward(const Tensor& loss);
+/// B: runs the edges to data-side inputs only and returns the rest.
+[[nodiscard]] WeightGrads backward_input(const Tensor& output, const Tensor& dy);
+
+/// recompute(f, x) = f(x), keeping only x: the backward computes f again (arXiv 1604.06174). f must
+/// give the same result both times; it may read any parameters, whose gradients arrive as if f had
+/// been called directly.
+Tensor recompute(std::function<Tensor(const Tensor&)> f, const Tensor& x);
+
+}  // namespace boostr
