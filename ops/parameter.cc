@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/kernel_table.h"
 #include "ops/node.h"
 
 namespace boostr {
@@ -44,6 +45,13 @@ void Parameter::set_grad_storage(Tensor storage) {
          ", got ", storage.dtype(), " of shape ", storage.shape());
   leaf_->grad = std::move(storage);
   leaf_->has_grad = false;
+}
+
+void Parameter::set_zero_grad() {
+  const Device device = leaf_->value.device();
+  if (!leaf_->grad.defined()) leaf_->grad = Tensor::empty(shape(), accumulator_of(dtype()), device);
+  kernels(device).fill(current_stream(device), leaf_->grad.out(), 0.0);
+  leaf_->has_grad = true;
 }
 
 }  // namespace boostr

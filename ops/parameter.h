@@ -64,6 +64,8 @@ class Parameter {
   bool has_grad() const { return leaf_->has_grad; }
   /// Forgets the gradient without touching memory: the next one overwrites it.
   void zero_grad() { leaf_->has_grad = false; }
+  /// The gradient is zero everywhere, as if one had arrived.
+  void set_zero_grad();
   /// Makes gradients land in `storage` (acc type, the parameter's shape), for example a slice of a
   /// bucket.
   void set_grad_storage(Tensor storage);
