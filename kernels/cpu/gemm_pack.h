@@ -1,0 +1,134 @@
+#pragma once
+
+#include "kernels/cpu/gemm_words.h"
+#include "kernels/cpu/parallel_for.h"
+
+// Packing: copies a block of a matrix into "strips" in the order in which tiles read it.
+namespace boostr::cpu::BOOSTR_ISA {
+
+/// A factor of the product as its rows see it: op(a)[M, K], or op(b)[K, N] turned to [N, K].
+/// Element (row, k) lies at data[row * stride + k] if k_contiguous, else at data[k * stride + row].
+template <class S>
+struct Factor {
+  const S* data = nullptr;
+  std::int64_t rows = 0, depth = 0;
+  std::int64_t stride = 0;
+  bool k_contiguous = false;
+
+  const S* at(std::int64_t row, std::int64_t k) const {
+    return data + (k_contiguous ? row * stride + k : k * stride + row);
+  }
+};
+
+/// Lane l of the result: the lower half of each pair of blocks of `Step` lanes from a, b (or the
+/// upper half).
+template <int Step, bool Upper, class V, std::size_t... L>
+inline V exchange(V a, V b, std::index_sequence<L...>) {
+  constexpr int n = sizeof...(L);
+  constexpr auto source = [](int lane) {
+    const bool second = (lane & Step) != 0;
+    return Upper ? (second ? lane + n : lane + Step) : (second ? lane - Step + n : lane);
+  };
+  return __builtin_shufflevector(a, b, source(L)...);
+}
+
+/// Transposes a square of `lanes` x `lanes` words in registers: log2(lanes) rounds that swap
+/// off-diagonal blocks.
+template <class Word, int Step = 1>
+inline void transpose(Vec<Word> (&rows)[lanes<Word>]) {
+  using Lanes = std::make_index_sequence<lanes<Word>>;
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes<Word>; ++i) {
+    if ((i & Step) != 0) continue;
+    const Vec<Word> lower = exchange<Step, false>(rows[i], rows[i + Step], Lanes{});
+    rows[i + Step] = exchange<Step, true>(rows[i], rows[i + Step], Lanes{});
+    rows[i] = lower;
+  }
+  if constexpr (2 * Step < lanes<Word>) transpose<Word, 2 * Step>(rows);
+}
+
+/// Words that packing may write past the end of the last strip.
+template <class Word>
+inline constexpr int pack_slack = lanes<Word>;
+
+/// One strip from a K-contiguous factor: `lanes` words of each row at a time are transposed.
+template <class W, int Rows>
+void pack_strip_k_contiguous(const Factor<typename W::Storage>& x, std::int64_t row, Range k,
+                             typename W::Word* strip) {
+  using Word = typename W::Word;
+  constexpr int width = lanes<Word>;
+  constexpr int groups = (Rows + width - 1) / width;
+  const std::int64_t rows = std::min<std::int64_t>(Rows, x.rows - row);
+  for (std::int64_t k0 = k.begin; k0 < k.end; k0 += width * W::depth, strip += width * Rows) {
+    Vec<Word> square[groups][width];
+    for (int g = 0; g < groups; ++g) {
+#pragma GCC unroll 16
+      for (int i = 0; i < width; ++i) {
+        const int r = g * width + i;
+        square[g][i] =
+            r < Rows && r < rows ? W::load_along_k(x.at(row + r, k0), k.end - k0) : Vec<Word>{};
+      }
+      transpose<Word>(square[g]);
+    }
+    // Where a group reaches past the strip's row, the next row overwrites it: k must ascend.
+    const std::int64_t words =
+        std::min<std::int64_t>(width, (k.end - k0 + W::depth - 1) / W::depth);
+    for (std::int64_t i = 0; i < words; ++i) {
+      for (int g = 0; g < groups; ++g)
+        std::memcpy(strip + i * Rows + g * width, &square[g][i], sizeof(Vec<Word>));
+    }
+  }
+}
+
+/// One row (fixed k) of a strip from a row-contiguous factor. With `spill`, whole vectors may be
+/// read and written.
+template <class W, int Rows>
+inline void pack_row(const typename W::Storage* p, const typename W::Storage* next,
+                     std::int64_t rows, bool spill, typename W::Word* out) {
+  using Word = typename W::Word;
+  if (spill) {
+    for (int r = 0; r < Rows; r += lanes<Word>) {
+      const Vec<Word> words = W::load_across(p + r, next == nullptr ? nullptr : next + r);
+      std::memcpy(out + r, &words, sizeof words);
+    }
+    return;
+  }
+  for (int r = 0; r < Rows; ++r) {
+    out[r] = r < rows ? W::load_one(p + r, next == nullptr ? nullptr : next + r) : Word{};
+  }
+}
+
+/// Packs rows [rows.begin, rows.end) and elements [k.begin, k.end) of x: strip after strip of
+/// `Rows` rows (the last is filled up with zeros), each as [words along K][Rows].
+template <class W, int Rows>
+void pack(const Factor<typename W::Storage>& x, Range rows, Range k, typename W::Word* out) {
+  using Word = typename W::Word;
+  const std::int64_t words = (k.size() + W::depth - 1) / W::depth;
+  const std::int64_t strips = (rows.size() + Rows - 1) / Rows;
+  Factor<typename W::Storage> part = x;
+  part.rows = rows.end;
+  if (x.k_contiguous) {
+    for (std::int64_t s = 0; s < strips; ++s) {
+      pack_strip_k_contiguous<W, Rows>(part, rows.begin + s * Rows, k, out + s * words * Rows);
+    }
+    return;
+  }
+  // A few strips side by side, so that each cache line of a source row is read at once.
+  constexpr std::int64_t together = 8;
+  constexpr int reach = (Rows + lanes<Word> - 1) / lanes<Word> * lanes<Word>;
+  for (std::int64_t s0 = 0; s0 < strips; s0 += together) {
+    for (std::int64_t i = 0; i < words; ++i) {
+      const std::int64_t at = k.begin + i * W::depth;
+      for (std::int64_t s = s0; s < std::min(strips, s0 + together); ++s) {
+        const std::int64_t row = rows.begin + s * Rows;
+        const auto* p = x.at(row, at);
+        const auto* next = at + 1 < k.end ? p + x.stride : nullptr;
+        // The last row of a strip may not spill: the next strip has begun already.
+        const bool spill = row + reach <= rows.end && (i + 1 < words || reach == Rows);
+        pack_row<W, Rows>(p, next, rows.end - row, spill, out + (s * words + i) * Rows);
+      }
+    }
+  }
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "kernels/cpu/gemm_tile.h"
+
+// How a product is cut into jobs and blocks; gemm.cc explains the scheme.
+namespace boostr::cpu::BOOSTR_ISA {
+
+inline std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+inline std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
+
+/// Sizes in elements. Everything that decides the order of additions (block_k) depends on K alone.
+struct GemmPlan {
+  std::int64_t job_m = 0, job_n = 0;    ///< the rectangle of C that one thread computes at a time
+  std::int64_t jobs_m = 0, jobs_n = 0;  ///< how many of them there are
+  std::int64_t block_n = 0;             ///< columns of the packed block of b
+  std::int64_t block_k = 0, blocks_k = 1;
+  int threads = 1;
+};
+
+/// Equal pieces of `count`, each at most `limit` and a multiple of `grain`.
+inline std::int64_t equal_block(std::int64_t count, std::int64_t limit, std::int64_t grain) {
+  return round_up(divide_up(count, std::max<std::int64_t>(1, divide_up(count, limit))), grain);
+}
+
+template <class W>
+struct GemmLimits {
+  static constexpr std::int64_t tile_n = tile_columns<typename W::Sum>;
+  /// Depth of a block: a strip of b (16 or 32 KiB) and one of a (6 or 14 KiB) share the first-level
+  /// cache.
+  static constexpr std::int64_t k = 1024 / sizeof(typename W::Word) * W::depth;
+  /// Columns of a block of b: with that depth 384 KiB, most of the smallest second-level cache in
+  /// use (512 KiB).
+  static constexpr std::int64_t n = 384;
+  /// A job's rows and columns: bounds the packed rows of a and the partial sums, and is large
+  /// enough that packing costs 1-2 % of the multiplication.
+  static constexpr std::int64_t job_m = 1536, job_n = 1536;
+};
+
+/// Time of the slowest thread in tile-columns x rows, counting what each job packs.
+inline double gemm_cost(const GemmPlan& plan, std::int64_t batch) {
+  constexpr double packed_per_product =
+      12.0;  // measured: packing a word costs as much as 12 multiply-adds
+  const std::int64_t rounds = divide_up(batch * plan.jobs_m * plan.jobs_n, plan.threads);
+  return double(rounds) * (double(plan.job_m) * double(plan.job_n) +
+                           packed_per_product * double(plan.job_m + plan.job_n));
+}
+
+/// The cheapest grid of jobs for `threads` threads.
+template <class W>
+GemmPlan plan_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k,
+                   int threads) {
+  using Limits = GemmLimits<W>;
+  constexpr double worth_a_thread =
+      128.0 * 128 * 128;  // below, waking a thread costs more than it brings
+  GemmPlan best;
+  best.block_k = equal_block(std::max<std::int64_t>(1, k), Limits::k, W::depth);
+  best.blocks_k = std::max<std::int64_t>(1, divide_up(k, best.block_k));
+  best.threads = int(std::clamp(double(batch) * double(m) * double(n) * double(k) / worth_a_thread,
+                                1.0, double(threads)));
+
+  double best_cost = std::numeric_limits<double>::infinity();
+  const std::int64_t min_m = divide_up(m, Limits::job_m), min_n = divide_up(n, Limits::job_n);
+  for (std::int64_t extra = 0; extra <= best.threads; ++extra) {
+    GemmPlan plan = best;
+    plan.job_m = equal_block(m, divide_up(m, min_m + extra), tile_rows);
+    plan.jobs_m = divide_up(m, plan.job_m);
+    // Columns: as few jobs as the limit allows, made a multiple of what fills the threads.
+    const std::int64_t fill =
+        divide_up(plan.threads, std::min<std::int64_t>(plan.threads, batch * plan.jobs_m));
+    plan.job_n = equal_block(n, divide_up(n, round_up(min_n, fill)), Limits::tile_n);
+    plan.jobs_n = divide_up(n, plan.job_n);
+    const double cost = gemm_cost(plan, batch);
+    if (cost >= best_cost) continue;
+    best_cost = cost;
+    best = plan;
+  }
+  best.block_n = equal_block(best.job_n, Limits::n, Limits::tile_n);
+  return best;
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA
