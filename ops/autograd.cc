@@ -12,76 +12,136 @@ RecordingState& recording_state() {
   return state;
 }
 
-NoGrad::NoGrad() : before_(std::exchange(recording_state().enabled, false)) {}
-NoGrad::~NoGrad() { recording_state().enabled = before_; }
-bool grad_enabled() { return recording_state().enabled; }
+NoGrad::NoGrad() : before_(std::exchange(recording_state().mode, Recording::off)) {}
+NoGrad::~NoGrad() { recording_state().mode = before_; }
 
-PendingUse::PendingUse(std::shared_ptr<Leaf> leaf) : leaf_(std::move(leaf)) {
-  ++leaf_->pending_uses;
+bool grad_enabled() { return recording_state().mode == Recording::on; }
+
+bool needs_grad(std::initializer_list<Tensor> inputs) {
+  return grad_enabled() &&
+         std::ranges::any_of(inputs, [](const Tensor& input) { return input.node() != nullptr; });
 }
-PendingUse::~PendingUse() {
-  if (leaf_) --leaf_->pending_uses;
+
+DType gradient_dtype(const Tensor& value) {
+  const bool weight_side = value.node() && value.node()->weight_side;
+  return weight_side ? accumulator_of(value.dtype()) : value.dtype();
+}
+
+Node::Node(std::string op, const Tensor& output, bool weight_side)
+    : op(std::move(op)),
+      weight_side(weight_side),
+      shape(output.shape()),
+      grad_dtype(weight_side ? accumulator_of(output.dtype()) : output.dtype()),
+      device(output.device()) {}
+
+bool RecordedEdge::leads_to_weights() const {
+  return inputs.front() && inputs.front()->weight_side;
+}
+
+std::uint64_t Node::next_sequence() {
+  static std::atomic<std::uint64_t> counter{0};
+  return ++counter;
 }
 
 namespace {
 
-bool needs_grad(const Edge& edge) {
+/// What a dying node leaves to be destroyed, closures included: they hold older nodes.
+struct Remains {
+  std::vector<RecordedEdge> edges;
+  std::unique_ptr<Segment> segment;
+};
+
+}  // namespace
+
+Node::~Node() {
+  if (edges.empty() && !segment) return;
+  thread_local std::vector<Remains>* dying = nullptr;
+  Remains mine{std::move(edges), std::move(segment)};
+  if (dying != nullptr) {
+    dying->push_back(std::move(mine));
+    return;
+  }
+  std::vector<Remains> todo;
+  todo.push_back(std::move(mine));
+  dying = &todo;
+  while (!todo.empty()) {
+    // Destroyed outside the list, which the nodes that die with it append to.
+    const Remains next = std::move(todo.back());
+    todo.pop_back();
+  }
+  dying = nullptr;
+}
+
+namespace {
+
+bool leads_nowhere(const Edge& edge) {
+  return std::ranges::none_of(edge.inputs, [](const Tensor& input) { return input.defined(); });
+}
+
+bool any_needs_grad(const Edge& edge) {
   return std::ranges::any_of(edge.inputs,
                              [](const Tensor& input) { return input.node() != nullptr; });
 }
 
-/// Whether the edge leads to weight-side inputs; Error if it mixes the sides.
-bool is_weight_edge(std::string_view op, const Edge& edge) {
-  const auto weight = [](const Tensor& input) { return input.node() && input.node()->weight_side; };
-  const bool any = std::ranges::any_of(edge.inputs, weight);
-  expect(!any || std::ranges::all_of(edge.inputs, weight), op,
+RecordedEdge recorded(std::string_view op, Edge edge) {
+  RecordedEdge result{{}, std::move(edge.compute)};
+  std::ptrdiff_t weights = 0;
+  for (const Tensor& input : edge.inputs) {
+    result.inputs.push_back(input.node());
+    if (input.node() && input.node()->weight_side) ++weights;
+  }
+  expect(weights == 0 || weights == std::ssize(edge.inputs), op,
          ": one edge mixes weights with data");
-  return any;
+  return result;
 }
 
-void promise_uses(const std::vector<Edge>& edges) {
-  std::vector<PendingUse>* promised = recording_state().promised;
-  if (promised == nullptr) return;
+void note_uses(const std::vector<Edge>& edges, std::vector<std::shared_ptr<Node>>& noted) {
   for (const Edge& edge : edges)
     for (const Tensor& input : edge.inputs)
-      if (input.node() && input.node()->leaf) promised->emplace_back(input.node()->leaf);
+      if (input.node()) noted.push_back(input.node());
 }
 
-void remember_inputs(Edge& edge) {
-  for (const Tensor& input : edge.inputs) {
-    edge.versions.push_back(input.storage()->version);
-    if (input.node() && input.node()->leaf) edge.uses.emplace_back(input.node()->leaf);
-  }
+void note_read(const Tensor& tensor, std::vector<ReadBytes>& reads) {
+  if (tensor.defined()) reads.push_back({tensor.storage(), tensor.storage()->version});
 }
 
 }  // namespace
 
-Tensor record(std::string_view op, const Tensor& y, std::vector<Edge> edges, Side side) {
-  if (!grad_enabled()) {
-    promise_uses(edges);
-    return y;
-  }
-  std::erase_if(edges, [](const Edge& edge) { return !needs_grad(edge); });
-  if (edges.empty()) return y;
+Tensor record(std::string_view op, const Tensor& y, std::vector<Edge> edges, Side side,
+              const std::vector<Tensor>& also_read) {
+  RecordingState& state = recording_state();
+  if (state.mode == Recording::noting_uses) note_uses(edges, *state.noted);
+  if (state.mode != Recording::on || std::ranges::none_of(edges, any_needs_grad)) return y;
+  std::vector<ReadBytes> reads;
+  for (const Edge& edge : edges)
+    for (const Tensor& input : edge.inputs) note_read(input, reads);
+  for (const Tensor& tensor : also_read) note_read(tensor, reads);
+
+  std::erase_if(edges, leads_nowhere);  // an optional input that was not given
+  std::vector<RecordedEdge> kept;
+  // An input that is given but has no node is data: it makes the output data-side, too.
   bool weight_side = side == Side::derived;
   for (Edge& edge : edges) {
-    if (!is_weight_edge(op, edge)) weight_side = false;
-    remember_inputs(edge);
+    const bool needed = any_needs_grad(edge);
+    RecordedEdge next = recorded(op, std::move(edge));
+    if (!next.leads_to_weights()) weight_side = false;
+    if (needed) kept.push_back(std::move(next));
   }
-  auto node = std::make_shared<Node>(std::string(op), weight_side);
-  node->shape = y.shape();
-  node->edges = std::move(edges);
+  auto node = std::make_shared<Node>(std::string(op), y, weight_side);
+  node->edges = std::move(kept);
+  node->reads = std::move(reads);
   return y.with_node(std::move(node));
 }
 
 Tensor input_leaf(const Tensor& value) {
-  auto node = std::make_shared<Node>("input", false);
-  node->shape = value.shape();
+  auto node = std::make_shared<Node>("input", value, false);
+  node->is_input = true;
   return value.with_node(std::move(node));
 }
 
 Tensor gradient_of(const Tensor& leaf) {
-  expect(leaf.node() != nullptr, "gradient_of: the tensor is not a leaf that needs a gradient");
+  expect(leaf.node() != nullptr && leaf.node()->is_input,
+         "gradient_of: the tensor was not made by input_leaf");
   return leaf.node()->pending;
 }
 

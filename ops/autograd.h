@@ -1,9 +1,12 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,26 +17,15 @@
 /// was computed from parameters alone, else data-side; the edges to the two sides can run apart,
 /// which is the B/W split of zero-bubble pipelines (arXiv 2401.10241). Gradients of data-side
 /// values have the value's type, those of weight-side values the accumulator type.
+///
+/// Gradient functions run with recording off. They may capture inputs and detached outputs, and
+/// must not write to them; a `dy` may be shared with other edges, so it must not be written either.
 namespace boostr {
 
-struct Leaf;
-
-/// Adds or writes the gradient of one input into `grad`; `accumulate` says which.
+/// Writes (`accumulate` false) or adds the gradient of one input into `grad`, of accumulator type.
 using GradInto = std::function<void(const Tensor& dy, const Tensor& grad, bool accumulate)>;
 /// Returns the gradients of the edge's inputs in their order.
 using GradOf = std::function<std::vector<Tensor>(const Tensor& dy)>;
-
-/// Counts one outstanding contribution to a parameter's gradient while it lives.
-class PendingUse {
- public:
-  explicit PendingUse(std::shared_ptr<Leaf> leaf);
-  PendingUse(PendingUse&&) noexcept = default;
-  PendingUse& operator=(PendingUse&&) = delete;
-  ~PendingUse();
-
- private:
-  std::shared_ptr<Leaf> leaf_;
-};
 
 /// From an op's output to one input, or to several that are differentiated together; never data and
 /// weights mixed.
@@ -55,8 +47,6 @@ struct Edge {
 
   std::vector<Tensor> inputs;
   std::variant<GradOf, GradInto> compute;
-  std::vector<std::uint64_t> versions;  ///< of the inputs when recorded
-  std::vector<PendingUse> uses;
 };
 
 enum class Side : std::uint8_t {
@@ -67,8 +57,12 @@ enum class Side : std::uint8_t {
 /// Attaches the edges to `y`, which the op has just computed, and returns it with its graph node.
 /// Edges whose inputs need no gradient are dropped; without any left, or under NoGrad, `y` is
 /// returned as it is. Closures must capture inputs or detached outputs only, never `y` itself.
+/// `also_read` lists tensors without gradients that the edges read (ids, masks, statistics): like
+/// the inputs, they must not be written to before the backward, which checks it.
 Tensor record(std::string_view op, const Tensor& y, std::vector<Edge> edges,
-              Side side = Side::derived);
+              Side side = Side::derived, const std::vector<Tensor>& also_read = {});
+
+enum class Recording : std::uint8_t;
 
 /// While it lives, ops of this thread record nothing.
 class NoGrad {
@@ -79,22 +73,34 @@ class NoGrad {
   NoGrad& operator=(const NoGrad&) = delete;
 
  private:
-  bool before_;
+  Recording before_;
 };
+/// Whether ops of this thread record.
 bool grad_enabled();
+/// Whether an op on these inputs would be recorded, so that it is worth computing what only a
+/// gradient needs.
+bool needs_grad(std::initializer_list<Tensor> inputs);
+/// The type of the gradient of `value`.
+DType gradient_dtype(const Tensor& value);
 
 /// A data-side leaf over `value`: after a backward, gradient_of(leaf) is its gradient (undefined if
 /// none arrived). The input of a pipeline stage is one.
 Tensor input_leaf(const Tensor& value);
 Tensor gradient_of(const Tensor& leaf);
 
-/// The weight-side work that backward_input left to do.
+class OutstandingUses;
+
+/// The weight-side work that backward_input left to do. Dropping it loses those gradients.
 class WeightGrads {
  public:
   WeightGrads() = default;
-  /// W: runs the edges to weight-side inputs. Parameter gradients land here.
+  WeightGrads(WeightGrads&&) = default;
+  WeightGrads& operator=(WeightGrads&&) = default;
+
+  /// W: runs the edges to weight-side inputs. Parameter gradients land here, in the order and with
+  /// the bits of a full backward.
   void run();
-  bool empty() const { return work_.empty(); }
+  bool empty() const { return parts_.empty(); }
   /// Appends the work of another backward, to run after this one's.
   void append(WeightGrads&& other);
 
@@ -103,11 +109,21 @@ class WeightGrads {
   struct Item {
     std::shared_ptr<Node> node;
     Tensor dy;
+    /// The oldest node that B visited since the previous item: newer weight-side values that are
+    /// complete come before this item.
+    std::uint64_t oldest_visited;
   };
-  std::vector<Item> work_;
+  /// What one backward left.
+  struct Part {
+    std::shared_ptr<OutstandingUses> uses;
+    std::vector<Item> items;
+  };
+  std::vector<Part> parts_;
 };
 
-/// Full backward from `output` with the gradient `dy` of its shape. The graph is consumed.
+/// Full backward from `output` with the gradient `dy` of its shape. The graph is consumed: a second
+/// backward through any of it is an Error. Memory is freed as the pass proceeds, except what the
+/// caller holds.
 void backward(const Tensor& output, const Tensor& dy);
 /// From a one-element loss with dy = 1.
 void backward(const Tensor& loss);
@@ -115,8 +131,8 @@ void backward(const Tensor& loss);
 [[nodiscard]] WeightGrads backward_input(const Tensor& output, const Tensor& dy);
 
 /// recompute(f, x) = f(x), keeping only x: the backward computes f again (arXiv 1604.06174). f must
-/// give the same result both times; it may read any parameters, whose gradients arrive as if f had
-/// been called directly.
+/// do the same both times; it may read any parameters and other tensors, whose gradients arrive as
+/// if f had been called directly, bit for bit.
 Tensor recompute(std::function<Tensor(const Tensor&)> f, const Tensor& x);
 
 }  // namespace boostr

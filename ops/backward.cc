@@ -1,12 +1,56 @@
 #include <algorithm>
+#include <limits>
 #include <queue>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "kernels/kernel_table.h"
 #include "ops/autograd.h"
+#include "ops/copy.h"
 #include "ops/node.h"
 
 namespace boostr {
+
+/// How many contributions to each parameter's gradient one backward still has to deliver: B and W
+/// and recomputed segments together.
+class OutstandingUses {
+ public:
+  explicit OutstandingUses(const Node& output) {
+    visit(output);
+    while (!todo_.empty()) {
+      const Node& node = *todo_.back();
+      todo_.pop_back();
+      for (const RecordedEdge& edge : node.edges)
+        for (const std::shared_ptr<Node>& input : edge.inputs)
+          if (input) use(*input);
+      if (!node.segment) continue;
+      for (const std::shared_ptr<Node>& input : node.segment->inputs) use(*input);
+    }
+    seen_.clear();
+  }
+
+  /// Tells the parameter if that was the last.
+  void delivered(const Leaf& leaf) {
+    if (--counts_[&leaf] == 0 && leaf.on_grad) leaf.on_grad();
+  }
+
+ private:
+  void use(const Node& node) {
+    if (node.leaf)
+      ++counts_[node.leaf.get()];
+    else
+      visit(node);
+  }
+  void visit(const Node& node) {
+    if (seen_.insert(&node).second) todo_.push_back(&node);
+  }
+
+  std::unordered_map<const Leaf*, int> counts_;
+  std::unordered_set<const Node*> seen_;
+  std::vector<const Node*> todo_;
+};
+
 namespace {
 
 struct OlderFirst {
@@ -15,28 +59,15 @@ struct OlderFirst {
   }
 };
 
-bool is_leaf(const Node& node) { return node.edges.empty() && !node.segment; }
+bool every_edge(const RecordedEdge& /*edge*/) { return true; }
+bool to_data(const RecordedEdge& edge) { return !edge.leads_to_weights(); }
 
-bool is_weight_edge(const Edge& edge) {
-  return std::ranges::any_of(edge.inputs,
-                             [](const Tensor& i) { return i.node() && i.node()->weight_side; });
-}
-
-void check_versions(const Node& node, const Edge& edge) {
-  for (std::size_t i = 0; i < edge.inputs.size(); ++i)
-    expect(edge.inputs[i].storage()->version == edge.versions[i], node.op, ": input ", i,
-           " was written to after it was recorded, so its gradient would be wrong");
-}
-
-void add_into(const Tensor& sum, const Tensor& term) {
-  kernels(sum.device()).axpy(current_stream(sum.device()), sum.out(), term.in(), 1.0);
-}
-
-Tensor converted(const Tensor& x, DType dtype) {
-  if (x.dtype() == dtype) return x;
-  const Tensor y = Tensor::empty(x.shape(), dtype, x.device());
-  kernels(x.device()).cast(current_stream(x.device()), y.out(), x.in());
-  return y;
+void check_unwritten(const Node& node) {
+  for (const ReadBytes& read : node.reads) {
+    const std::shared_ptr<Storage> storage = read.storage.lock();
+    expect(!storage || storage->version == read.version, node.op,
+           ": what it read was written to after it was recorded, so its gradient would be wrong");
+  }
 }
 
 /// The memory of a parameter's gradient, made on first use.
@@ -49,11 +80,16 @@ const Tensor& grad_of(Leaf& leaf) {
 
 void deliver_to_parameter(Leaf& leaf, const Tensor& dy) {
   const Tensor& grad = grad_of(leaf);
-  Stream& stream = current_stream(grad.device());
-  if (std::exchange(leaf.has_grad, true))
-    kernels(grad.device()).axpy(stream, grad.out(), dy.in(), 1.0);
+  if (leaf.has_grad)
+    add_into(grad, dy);
   else
-    kernels(grad.device()).cast(stream, grad.out(), dy.in());
+    copy_into(grad, dy);
+  leaf.has_grad = true;
+}
+
+/// The node holds the only other handle to these bytes, and nobody outside owns them.
+bool owned_by_node_and(const Tensor& pending) {
+  return pending.storage().use_count() == 2 && pending.storage()->buffer;
 }
 
 }  // namespace
@@ -63,125 +99,145 @@ void deliver_to_parameter(Leaf& leaf, const Tensor& dy) {
 /// the same bits in every run.
 class BackwardPass {
  public:
-  /// `later` null: all edges run. Otherwise edges to weight-side inputs are left in it.
-  explicit BackwardPass(WeightGrads* later) : later_(later) {}
+  explicit BackwardPass(std::shared_ptr<OutstandingUses> uses) : uses_(std::move(uses)) {}
+  BackwardPass(const BackwardPass&) = delete;
+  BackwardPass& operator=(const BackwardPass&) = delete;
+  /// After an exception, what was not reached holds no half gradients.
+  ~BackwardPass() {
+    for (; !ready_.empty(); ready_.pop()) ready_.top()->pending = {};
+  }
 
-  void start(const Tensor& output, const Tensor& dy) {
+  /// From `output`: all edges, or, with `part`, edges to data-side inputs, leaving the rest there.
+  static void run(const Tensor& output, const Tensor& dy, WeightGrads* later) {
     expect(output.node() != nullptr,
            "backward: the output does not depend on anything that needs a gradient");
     expect(output.shape() == dy.shape(), "backward: the gradient has shape ", dy.shape(),
            ", the output ", output.shape());
-    receive(output.node(), dy);
-    drain();
+    const NoGrad no_grad;
+    BackwardPass pass(std::make_shared<OutstandingUses>(*output.node()));
+    WeightGrads::Part part{pass.uses_, {}};
+    if (later != nullptr) pass.part_ = &part;
+    pass.receive(output.node(), dy);
+    pass.drain(0);
+    if (!part.items.empty()) later->parts_.push_back(std::move(part));
   }
 
-  void run_weight_edges(WeightGrads::Item& item) {
-    run_edges(*item.node, item.dy, [](const Edge&) { return true; });
-    item = {};
+  static void run_weight_edges(WeightGrads::Part part) {
+    const NoGrad no_grad;
+    BackwardPass pass(part.uses);
+    for (WeightGrads::Item& item : part.items) {
+      pass.drain(item.oldest_visited);
+      const WeightGrads::Item now = std::exchange(item, {});
+      pass.run_edges(*now.node, now.dy, every_edge);
+    }
+    pass.drain(0);
   }
 
-  void drain() {
-    while (!ready_.empty()) {
+ private:
+  /// Processes what is ready and newer than `sequence`.
+  void drain(std::uint64_t sequence) {
+    while (!ready_.empty() && ready_.top()->sequence > sequence) {
       const std::shared_ptr<Node> node = ready_.top();
       ready_.pop();
       process(node);
     }
   }
 
- private:
   void process(const std::shared_ptr<Node>& node) {
-    expect(!std::exchange(node->consumed, true), node->op,
-           ": backward already ran through this graph");
+    node->consumed = true;
+    oldest_visited_ = std::min(oldest_visited_, node->sequence);
     const Tensor dy = std::exchange(node->pending, {});
-    if (node->segment) return process_segment(*node, dy);
-    if (later_ == nullptr) return run_edges(*node, dy, [](const Edge&) { return true; });
-    run_edges(*node, dy, [](const Edge& edge) { return !is_weight_edge(edge); });
-    if (!node->edges.empty()) later_->work_.push_back({node, dy});
+    if (node->segment) return replay(*node, dy);
+    if (part_ == nullptr) return run_edges(*node, dy, every_edge);
+    run_edges(*node, dy, to_data);
+    if (node->edges.empty()) return;
+    part_->items.push_back({node, dy, std::exchange(oldest_visited_, no_node)});
   }
 
-  void process_segment(Node& node, const Tensor& dy) {
-    SegmentGrads grads = std::exchange(node.segment, nullptr)(dy);
-    if (grads.dx.defined() && node.segment_input) receive(node.segment_input, grads.dx);
-    if (later_ == nullptr)
-      grads.later.run();
-    else
-      later_->append(std::move(grads.later));
+  /// Records the segment again: its nodes are newer than all that is left, so they come next.
+  void replay(Node& node, const Tensor& dy) {
+    check_unwritten(node);
+    const std::unique_ptr<Segment> segment = std::move(node.segment);
+    Tensor output;
+    {
+      const ScopedRecording on({.mode = Recording::on});
+      output = segment->replay();
+    }
+    expect(output.shape() == dy.shape(), node.op, ": the function returned shape ", dy.shape(),
+           ", and when computed again ", output.shape());
+    if (output.node()) receive(output.node(), dy);
   }
 
   /// Runs the chosen edges in order and drops them, which frees what they saved.
   template <class Chosen>
   void run_edges(Node& node, const Tensor& dy, Chosen chosen) {
-    for (Edge& edge : node.edges) {
+    if (std::ranges::none_of(node.edges, chosen)) return;
+    check_unwritten(node);
+    for (const RecordedEdge& edge : node.edges) {
       if (!chosen(edge)) continue;
-      check_versions(node, edge);
-      if (auto* into = std::get_if<GradInto>(&edge.compute))
-        run_into(edge.inputs[0], *into, dy);
+      if (const auto* into = std::get_if<GradInto>(&edge.compute))
+        run_into(edge.inputs.front(), *into, dy);
       else
-        run_returning(node, edge, std::get<GradOf>(edge.compute), dy);
-      finish_uses(edge);
+        run_returning(node, edge, dy);
+      for (const std::shared_ptr<Node>& input : edge.inputs)
+        if (input && input->leaf) uses_->delivered(*input->leaf);
     }
     std::erase_if(node.edges, chosen);
   }
 
-  void run_returning(const Node& node, const Edge& edge, const GradOf& gradient, const Tensor& dy) {
-    const std::vector<Tensor> grads = gradient(dy);
+  void run_returning(const Node& node, const RecordedEdge& edge, const Tensor& dy) {
+    const std::vector<Tensor> grads = std::get<GradOf>(edge.compute)(dy);
     expect(grads.size() == edge.inputs.size(), node.op, ": an edge to ", edge.inputs.size(),
            " inputs returned ", grads.size(), " gradients");
     for (std::size_t i = 0; i < grads.size(); ++i) {
-      if (!edge.inputs[i].node() || !grads[i].defined()) continue;
-      expect(grads[i].shape() == edge.inputs[i].shape(), node.op, ": gradient ", i, " has shape ",
-             grads[i].shape(), ", its input ", edge.inputs[i].shape());
-      receive(edge.inputs[i].node(), grads[i]);
+      if (!edge.inputs[i]) continue;
+      expect(grads[i].defined(), node.op, ": gradient ", i, " is undefined");
+      expect(grads[i].shape() == edge.inputs[i]->shape, node.op, ": gradient ", i, " has shape ",
+             grads[i].shape(), ", its input ", edge.inputs[i]->shape);
+      receive(edge.inputs[i], grads[i]);
     }
   }
 
-  void run_into(const Tensor& input, const GradInto& gradient, const Tensor& dy) {
-    Node& node = *input.node();
-    if (node.leaf)
-      return gradient(dy, grad_of(*node.leaf), std::exchange(node.leaf->has_grad, true));
-    const Tensor grad = Tensor::empty(input.shape(), accumulator_of(input.dtype()), input.device());
+  void run_into(const std::shared_ptr<Node>& input, const GradInto& gradient, const Tensor& dy) {
+    if (input->leaf) {
+      gradient(dy, grad_of(*input->leaf), input->leaf->has_grad);
+      input->leaf->has_grad = true;
+      return;
+    }
+    const Tensor grad =
+        Tensor::empty(input->shape, accumulator_of(input->grad_dtype), input->device);
     gradient(dy, grad, false);
-    receive(input.node(), node.weight_side ? grad : converted(grad, input.dtype()));
+    receive(input, grad);
   }
 
   void receive(const std::shared_ptr<Node>& node, const Tensor& dy) {
     if (node->leaf) return deliver_to_parameter(*node->leaf, dy);
+    expect(!node->consumed, node->op, ": a backward already ran through this graph");
     if (!node->pending.defined()) {
-      node->pending = dy.detach();
-      if (!is_leaf(*node)) ready_.push(node);
+      node->pending = converted(dy.detach(), node->grad_dtype);
+      if (!node->is_input) ready_.push(node);
       return;
     }
     // The first gradient may be shared with another edge (add hands out dy itself): write only to
     // what is ours.
     Tensor sum = node->pending;
-    if (!owns(*node, sum)) {
+    if (!owned_by_node_and(sum)) {
       sum = Tensor::empty(sum.shape(), sum.dtype(), sum.device());
-      kernels(sum.device()).cast(current_stream(sum.device()), sum.out(), node->pending.in());
+      copy_into(sum, node->pending);
     }
     add_into(sum, dy);
     node->pending = sum;
   }
 
-  /// `sum` and the node hold the only two handles to these bytes.
-  static bool owns(const Node& /*node*/, const Tensor& sum) {
-    return sum.storage().use_count() == 2;
-  }
+  static constexpr std::uint64_t no_node = std::numeric_limits<std::uint64_t>::max();
 
-  /// Tells parameters whose last outstanding contribution this was.
-  static void finish_uses(Edge& edge) {
-    edge.uses.clear();
-    for (const Tensor& input : edge.inputs) {
-      if (!input.node() || !input.node()->leaf) continue;
-      const Leaf& leaf = *input.node()->leaf;
-      if (leaf.pending_uses == 0 && leaf.on_grad) leaf.on_grad();
-    }
-  }
-
-  WeightGrads* later_;
+  std::shared_ptr<OutstandingUses> uses_;
+  WeightGrads::Part* part_ = nullptr;  ///< set: edges to weight-side inputs are left here
+  std::uint64_t oldest_visited_ = no_node;
   std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, OlderFirst> ready_;
 };
 
-void backward(const Tensor& output, const Tensor& dy) { BackwardPass(nullptr).start(output, dy); }
+void backward(const Tensor& output, const Tensor& dy) { BackwardPass::run(output, dy, nullptr); }
 
 void backward(const Tensor& loss) {
   expect(loss.numel() == 1, "backward: the loss has shape ", loss.shape(),
@@ -191,20 +247,17 @@ void backward(const Tensor& loss) {
 
 WeightGrads backward_input(const Tensor& output, const Tensor& dy) {
   WeightGrads later;
-  BackwardPass(&later).start(output, dy);
+  BackwardPass::run(output, dy, &later);
   return later;
 }
 
 void WeightGrads::run() {
-  BackwardPass pass(nullptr);
-  for (Item& item : work_) pass.run_weight_edges(item);
-  work_.clear();
-  pass.drain();
+  for (Part& part : std::exchange(parts_, {})) BackwardPass::run_weight_edges(std::move(part));
 }
 
 void WeightGrads::append(WeightGrads&& other) {
-  std::ranges::move(other.work_, std::back_inserter(work_));
-  other.work_.clear();
+  std::ranges::move(other.parts_, std::back_inserter(parts_));
+  other.parts_.clear();
 }
 
 }  // namespace boostr

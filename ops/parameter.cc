@@ -30,12 +30,12 @@ Shape local_shape(const Shape& global, const Shard& shard) {
 
 Parameter::Parameter(const Shape& global_shape, DType dtype, Initial initial, Shard shard,
                      Device device)
-    : leaf_(std::make_shared<Leaf>()), node_(std::make_shared<Node>("parameter", true)) {
+    : leaf_(std::make_shared<Leaf>()) {
   leaf_->global_shape = global_shape;
   leaf_->shard = shard;
   leaf_->initial = initial;
   leaf_->value = Tensor::empty(local_shape(global_shape, shard), dtype, device);
-  node_->shape = leaf_->value.shape();
+  node_ = std::make_shared<Node>("parameter", leaf_->value, true);
   node_->leaf = leaf_;
 }
 

@@ -32,7 +32,6 @@ struct Leaf {
   Tensor value;
   Tensor grad;
   bool has_grad = false;
-  int pending_uses = 0;
   std::function<void()> on_grad;
 };
 
@@ -69,7 +68,8 @@ class Parameter {
   /// Makes gradients land in `storage` (acc type, the parameter's shape), for example a slice of a
   /// bucket.
   void set_grad_storage(Tensor storage);
-  /// Called each time a backward has delivered the last outstanding contribution to grad().
+  /// Called once per backward that reaches the parameter, B and W together counting as one, right
+  /// after it has delivered its last contribution to grad(); not for graphs that are dropped.
   void set_on_grad(std::function<void()> hook) { leaf_->on_grad = std::move(hook); }
 
   bool defined() const { return leaf_ != nullptr; }

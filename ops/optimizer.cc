@@ -1,0 +1,63 @@
+#include "ops/optimizer.h"
+
+#include "ops/tensor.h"
+
+namespace boostr {
+namespace {
+
+/// Whether an optional or required view is a vector of n elements.
+bool fits(const In& view, std::int64_t n) { return !view || view.shape == Shape{n}; }
+
+void check(std::span<const OptimizerSlice> slices, bool second_moment) {
+  for (const OptimizerSlice& slice : slices) {
+    const std::int64_t n = slice.master.shape.numel();
+    const DType acc = slice.master.dtype;
+    expect(slice.master.shape == Shape{n} && (acc == DType::f32 || acc == DType::f64),
+           "optimizer: the master weights are ", acc, " of shape ", slice.master.shape,
+           ", expected f32 or f64 of one dimension");
+    for (const In& view : {In(slice.exp_avg), In(slice.exp_avg_sq), slice.grad})
+      expect(fits(view, n) && (!view || view.dtype == acc), "optimizer: beside ", n,
+             " master weights of ", acc, " stands a view of ", view.dtype, " of shape ",
+             view.shape);
+    expect(fits(slice.param, n), "optimizer: ", n, " master weights go to parameters of shape ",
+           slice.param.shape);
+    const bool complete =
+        n == 0 || (slice.grad && slice.exp_avg && (!second_moment || slice.exp_avg_sq));
+    expect(complete, "optimizer: a slice lacks its gradient or a moment");
+  }
+}
+
+}  // namespace
+
+void adamw_step(std::span<const OptimizerSlice> slices, const AdamWStep& step, Device device) {
+  check(slices, true);
+  kernels(device).adamw(current_stream(device), slices, step);
+}
+
+std::vector<LambNorms> lamb_moments(std::span<const OptimizerSlice> slices, const AdamWStep& step,
+                                    Device device) {
+  check(slices, true);
+  const auto count = static_cast<std::int64_t>(slices.size());
+  const Tensor norms = Tensor::empty({2 * count}, DType::f64, device);
+  kernels(device).lamb_moments(current_stream(device), slices, step, norms.out());
+  const auto values = norms.values<double>();
+  std::vector<LambNorms> result;
+  for (std::size_t i = 0; i < slices.size(); ++i)
+    result.push_back({.param = values[2 * i], .update = values[2 * i + 1]});
+  return result;
+}
+
+void lamb_apply(std::span<const OptimizerSlice> slices, const AdamWStep& step,
+                std::span<const double> trust, Device device) {
+  check(slices, true);
+  expect(trust.size() == slices.size(), "lamb_apply: ", trust.size(), " trust ratios for ",
+         slices.size(), " slices");
+  kernels(device).lamb_apply(current_stream(device), slices, step, trust);
+}
+
+void sgd_step(std::span<const OptimizerSlice> slices, const SgdStep& step, Device device) {
+  check(slices, false);
+  kernels(device).sgd(current_stream(device), slices, step);
+}
+
+}  // namespace boostr
