@@ -1,1 +1,182 @@
+#include <cmath>
+#include <numbers>
+
+#include "kernels/cpu/attention_softmax.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/parallel_for.h"
+
+// out = softmax(scale q k^T + mask) v without ever holding more of the scores than one panel's for
+// one tile of keys. The blocking is explained in attention_tile.h.
+namespace boostr::cpu::BOOSTR_ISA {
+namespace {
+
+/// One thread's workspace for a task of `panels` panels.
+template <class A>
+struct ForwardScratch {
+  ForwardScratch(Workspace& workspace, std::int64_t dim, std::int64_t panels)
+      : q_size(dim * panel_width<A>),
+        out_size(padded_dim<A>(dim) * panel_width<A>),
+        k(workspace.take<A>(key_tile * tile_stride<A>(dim))),
+        v(workspace.take<A>(key_tile * tile_stride<A>(dim))),
+        scores(workspace.take<A>(key_tile * panel_width<A>)),
+        q(workspace.take<A>(panels * q_size)),
+        out(workspace.take<A>(panels * out_size)),
+        statistics(workspace.take<A>(panels * 3 * panel_width<A>)) {}
+
+  SoftmaxState<A> state(std::int64_t panel) const {
+    A* first = statistics + panel * 3 * panel_width<A>;
+    return {first, first + panel_width<A>, first + 2 * panel_width<A>};
+  }
+
+  std::int64_t q_size, out_size;
+  A *k, *v;       // [key_tile][tile_stride]
+  A* scores;      // [key_tile][panel]
+  A* q;           // [panels][D][panel], times scale log2(e)
+  A* out;         // [panels][padded D][panel], not yet divided by the sums
+  A* statistics;  // [panels][3][panel]
+};
+
+template <class S>
+class ForwardTask {
+ public:
+  using A = Accumulator<S>;
+  static constexpr int width = panel_width<A>;
+
+  ForwardTask(const AttentionShape& shape, const Visibility& visibility,
+              const ForwardScratch<A>& scratch, std::int64_t b, std::int64_t group, Range panels)
+      : shape_(shape),
+        visibility_(visibility),
+        scratch_(scratch),
+        b_(b),
+        group_(group),
+        panels_(panels) {}
+
+  void run(Out out, Out lse, In q, In k, In v, double scale) const {
+    load_queries(q.as<S>(), A(scale * std::numbers::log2e));
+    const std::int64_t begin = panel(panels_.begin).keys_begin,
+                       end = panel(panels_.end - 1).keys_end;
+    for (std::int64_t first = begin / key_tile * key_tile; first < end; first += key_tile) {
+      const std::int64_t count = std::min(key_tile, end - first);
+      load_keys(scratch_.k, k.as<S>(), first, count);
+      load_keys(scratch_.v, v.as<S>(), first, count);
+      for (std::int64_t i = panels_.begin; i < panels_.end; ++i) add_tile(i, first, count);
+    }
+    for (std::int64_t i = panels_.begin; i < panels_.end; ++i) finish(i, out.as<S>(), lse.as<A>());
+  }
+
+ private:
+  Panel panel(std::int64_t index) const { return {shape_, visibility_, width, group_, index}; }
+
+  void load_queries(const S* q, A factor) const {
+    for (std::int64_t i = panels_.begin; i < panels_.end; ++i) {
+      const Panel p = panel(i);
+      const std::int64_t slot = i - panels_.begin;
+      const Rows<const S> rows{q + shape_.query_offset(b_, p.position, p.head),
+                               shape_.query_stride(), p.count, shape_.dim};
+      pack_transposed(scratch_.q + slot * scratch_.q_size, rows, factor);
+      std::fill_n(scratch_.out + slot * scratch_.out_size, scratch_.out_size, A{});
+      scratch_.state(slot).reset();
+    }
+  }
+
+  void load_keys(A* tile, const S* source, std::int64_t first, std::int64_t count) const {
+    const Rows<const S> rows{source + shape_.key_offset(b_, first, group_), shape_.key_stride(),
+                             count, shape_.dim};
+    widen_rows(tile, rows, round_up(count, panel_rows));
+  }
+
+  /// Adds the keys [first, first + count) to what panel `index` has seen.
+  void add_tile(std::int64_t index, std::int64_t first, std::int64_t count) const {
+    const Panel p = panel(index);
+    const std::int64_t begin = std::max(p.keys_begin, first),
+                       end = std::min(p.keys_end, first + count);
+    if (begin >= end) return;
+    const std::int64_t slot = index - panels_.begin;
+    const std::int64_t stride = tile_stride<A>(shape_.dim);
+    const std::int64_t row = (begin - first) / panel_rows * panel_rows;
+    A* const scores = scratch_.scores;
+    multiply_rows(scores + row * width, scratch_.k + row * stride, stride,
+                  scratch_.q + slot * scratch_.q_size, round_up(end - first, panel_rows) - row,
+                  shape_.dim);
+    mask_scores(scores, first, begin, end, p, visibility_);
+    const SoftmaxState<A> state = scratch_.state(slot);
+    A* const seen = scores + (begin - first) * width;
+    softmax_tile(seen, end - begin, state);
+    multiply_columns(scratch_.out + slot * scratch_.out_size, state.factor,
+                     scratch_.v + (begin - first) * stride, stride, seen, padded_dim<A>(shape_.dim),
+                     end - begin);
+  }
+
+  void finish(std::int64_t index, S* out, A* lse) const {
+    const Panel p = panel(index);
+    const std::int64_t slot = index - panels_.begin;
+    const SoftmaxState<A> state = scratch_.state(slot);
+    for (int c = 0; c < width; ++c) state.factor[c] = 1 / state.sum[c];
+    const Rows<S> rows{out + shape_.query_offset(b_, p.position, p.head), shape_.query_stride(),
+                       p.count, shape_.dim};
+    unpack_transposed(rows, scratch_.out + slot * scratch_.out_size, state.factor);
+    A* row = lse + shape_.lse_offset(b_, p.position, p.head);
+    for (std::int64_t c = 0; c < p.count; ++c)
+      row[c] = (state.peak[c] + std::log2(state.sum[c])) * A(std::numbers::ln2);
+  }
+
+  const AttentionShape& shape_;
+  const Visibility& visibility_;
+  const ForwardScratch<A>& scratch_;
+  std::int64_t b_, group_;
+  Range panels_;
+};
+
+/// Panels of a task: as many queries as let q^T, out^T and a tile of keys and values stay in L2,
+/// but tasks for every thread. (A query's result does not depend on it.)
+template <class A>
+std::int64_t panels_per_task(const AttentionShape& shape, int num_threads) {
+  const std::int64_t queries = shape.dim <= 128 ? 192 : 96;
+  const std::int64_t all = panels_per_group(shape, panel_width<A>) * shape.batch * shape.groups;
+  return std::clamp<std::int64_t>(all / (4 * num_threads), 1, queries / panel_width<A>);
+}
+
+template <class S>
+void attention_of(Stream& stream, Out out, Out lse, In q, In k, In v, In documents,
+                  AttentionOptions options) {
+  using A = Accumulator<S>;
+  const AttentionShape shape(q, k);
+  const std::int64_t panels = panels_per_group(shape, panel_width<A>);
+  const std::int64_t per_task = panels_per_task<A>(shape, stream.num_threads());
+  const std::int64_t tasks = (panels + per_task - 1) / per_task;
+
+  Workspace counter(nullptr);
+  static_cast<void>(DocumentBounds(counter, documents));
+  const std::size_t shared_bytes = counter.bytes();
+  static_cast<void>(ForwardScratch<A>(counter, shape.dim, per_task));
+  const std::size_t thread_bytes = counter.bytes() - shared_bytes;
+  std::byte* const base =
+      stream.scratch(shared_bytes + thread_bytes * std::size_t(stream.num_threads()));
+  Workspace shared(base);
+  const DocumentBounds bounds(shared, documents);
+  bounds.fill(documents);
+
+  const std::int64_t groups = shape.batch * shape.groups;
+  parallel_tasks(stream, groups * tasks, [&](std::int64_t task, int thread) {
+    // Causal rows cost more the later they come: last first, so that the small tasks level the
+    // threads at the end.
+    const std::int64_t part = tasks - 1 - task / groups, b = task % groups / shape.groups;
+    Workspace own(base + shared_bytes + thread_bytes * std::size_t(thread));
+    const ForwardScratch<A> scratch(own, shape.dim, per_task);
+    const Visibility visibility = bounds.visibility(options, b, shape.sequence);
+    const ForwardTask<S> work(shape, visibility, scratch, b, task % shape.groups,
+                              part_of(panels, 1, part, tasks));
+    work.run(out, lse, q, k, v, options.scale);
+  });
+}
+
+}  // namespace
+
+void attention(Stream& stream, Out out, Out lse, In q, In k, In v, In documents,
+               AttentionOptions options) {
+  if (q.shape.numel() == 0) return;
+  dispatch_float(
+      q.dtype, [&]<class S>() { attention_of<S>(stream, out, lse, q, k, v, documents, options); });
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <type_traits>
 #if defined(_OPENMP)
@@ -79,6 +80,19 @@ void parallel_for(const Stream& stream, std::int64_t count, std::int64_t grain, 
     } else {
       body(range.begin, range.end);
     }
+  });
+}
+
+/// Calls body(task, thread) for every task in [0, count), thread < stream.num_threads(): each
+/// thread that is free takes the next one. For tasks of unequal cost. Tasks start in ascending
+/// order, so a task may wait for an earlier one.
+template <class Body>
+void parallel_tasks(const Stream& stream, std::int64_t count, Body&& body) {
+  if (count <= 0) return;
+  std::atomic<std::int64_t> next{0};
+  const auto threads = static_cast<int>(std::min<std::int64_t>(stream.num_threads(), count));
+  parallel_team(threads, [&](const Worker& worker) {
+    for (std::int64_t task = next++; task < count; task = next++) body(task, worker.index);
   });
 }
 

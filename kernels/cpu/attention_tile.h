@@ -1,0 +1,224 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "kernels/cpu/attention_geometry.h"
+#include "kernels/cpu/simd.h"
+
+// The blocking scheme of attention, and the register tiles it is made of.
+//
+// Queries are the vector dimension. A *panel* is the 2 or 3 registers' width of queries of one
+// head; q is packed once per panel as q^T [D][panel], so that
+//   scores^T [keys][panel] = k q^T        broadcasts elements of k against vectors of queries,
+//   out^T    [D][panel]   += v^T p^T      broadcasts elements of v against vectors of
+//   probabilities,
+// with k and v as they lie in memory (widened to the arithmetic type): nothing is transposed in the
+// inner loops, and the maximum and the sum over keys are lane by lane. Keys come in tiles of
+// `key_tile`, cut at absolute positions, so a query's result does not depend on which panels are
+// worked on together. A panel's scores for one tile (9 to 18 KB) and its q^T lie in L1; the tile of
+// k and v, shared by all panels of a task, in L2. A task is a run of panels of one key/value head;
+// the panels of heads that share keys follow each other, so grouped queries fill tasks as well as
+// separate heads do. Since the visible keys of a query are one interval, a panel works on the
+// interval that its queries see, to the row of a register tile, and masks only keys that some of
+// its queries do not see.
+//
+// The backward pass has the same structure per task (scores^T, dp^T = v dout^T and dq^T = k^T ds^T
+// are products with panels); p^T and ds^T of the task's panels are kept for one key tile and then
+// give, with vectors along D,
+//   dv [keys][D] += p^T dout, dk [keys][D] += ds^T q,   the sum running over all panels of the
+//   task.
+namespace boostr::cpu::BOOSTR_ISA {
+
+/// Registers: AVX-512 and NEON have 32, AVX2 16. A tile of M x W accumulators leaves room for W
+/// vectors of b and one broadcast, and loads few operands per multiply-add.
+inline constexpr bool many_registers = simd_bytes != 32;
+inline constexpr int panel_vectors = simd_bytes == 64 ? 2 : 3;
+inline constexpr int panel_rows = many_registers ? 8 : 4;
+inline constexpr int grad_vectors = 2;
+inline constexpr int grad_rows = many_registers ? 8 : 6;
+/// Queries in a panel.
+template <class A>
+inline constexpr int panel_width = panel_vectors* lanes<A>;
+/// Keys in a tile: whole register tiles of either shape.
+inline constexpr std::int64_t key_tile = 96;
+static_assert(key_tile % panel_rows == 0 && key_tile % grad_rows == 0);
+
+constexpr std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+/// Rows of out^T and dq^T: D rounded up to register tiles and to the blocks that are transposed.
+template <class A>
+constexpr std::int64_t padded_dim(std::int64_t dim) {
+  return round_up(dim, std::max(panel_rows, lanes<A>));
+}
+/// Elements from one row of a tile of k or v to the next: an odd number of cache lines, so that a
+/// column of rows does not fall into a few sets of the cache.
+template <class A>
+constexpr std::int64_t tile_stride(std::int64_t dim) {
+  constexpr std::int64_t line = 64 / sizeof(A);
+  return (round_up(padded_dim<A>(dim), line) / line | 1) * line;
+}
+
+/// M rows of W vectors that the compiler keeps in registers.
+template <int M, int W, class A>
+struct RegisterTile {
+  Vec<A> rows[M][W];
+};
+
+/// tile[i][:] += sum over k < depth of a(i, k) * b[k][:], where b's rows lie b_stride apart.
+template <int M, int W, class A, class Element>
+[[gnu::always_inline]] inline void multiply_add(RegisterTile<M, W, A>& tile, std::int64_t depth,
+                                                const A* b, std::int64_t b_stride, Element&& a) {
+  for (std::int64_t k = 0; k < depth; ++k, b += b_stride) {
+    RegisterTile<1, W, A> row;
+#pragma GCC unroll 8
+    for (int w = 0; w < W; ++w) row.rows[0][w] = load(b + w * lanes<A>);
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) {
+      const Vec<A> broadcast = splat(a(i, k));
+#pragma GCC unroll 8
+      for (int w = 0; w < W; ++w) tile.rows[i][w] += broadcast * row.rows[0][w];
+    }
+  }
+}
+
+/// c [rows][panel] = a b for rows a multiple of panel_rows; a [rows][depth] lies by rows, b
+/// [depth][panel].
+template <class A>
+inline void multiply_rows(A* c, const A* a, std::int64_t a_stride, const A* b, std::int64_t rows,
+                          std::int64_t depth) {
+  constexpr int width = panel_width<A>;
+  for (std::int64_t first = 0; first < rows; first += panel_rows) {
+    RegisterTile<panel_rows, panel_vectors, A> tile{};
+    const A* corner = a + first * a_stride;
+    multiply_add(tile, depth, b, width,
+                 [&](int i, std::int64_t k) { return corner[i * a_stride + k]; });
+#pragma GCC unroll 8
+    for (int i = 0; i < panel_rows; ++i)
+#pragma GCC unroll 8
+      for (int w = 0; w < panel_vectors; ++w)
+        store(c + (first + i) * width + w * lanes<A>, tile.rows[i][w]);
+  }
+}
+
+/// c [rows][panel] = c * factor[panel] + a^T b for rows a multiple of panel_rows; a [depth][rows],
+/// b [depth][panel].
+template <class A>
+inline void multiply_columns(A* c, const A* factor, const A* a, std::int64_t a_stride, const A* b,
+                             std::int64_t rows, std::int64_t depth) {
+  constexpr int width = panel_width<A>;
+  for (std::int64_t first = 0; first < rows; first += panel_rows) {
+    RegisterTile<panel_rows, panel_vectors, A> tile;
+    A* corner = c + first * width;
+#pragma GCC unroll 8
+    for (int i = 0; i < panel_rows; ++i)
+#pragma GCC unroll 8
+      for (int w = 0; w < panel_vectors; ++w)
+        tile.rows[i][w] = load(corner + i * width + w * lanes<A>) * load(factor + w * lanes<A>);
+    multiply_add(tile, depth, b, width,
+                 [&](int i, std::int64_t k) { return a[k * a_stride + first + i]; });
+#pragma GCC unroll 8
+    for (int i = 0; i < panel_rows; ++i)
+#pragma GCC unroll 8
+      for (int w = 0; w < panel_vectors; ++w)
+        store(corner + i * width + w * lanes<A>, tile.rows[i][w]);
+  }
+}
+
+/// The lower half of a step of a transposition: lanes whose bit `distance` is set come from b,
+/// `distance` to the left.
+template <int distance, class V, std::size_t... j>
+inline V exchange_low(V a, V b, std::index_sequence<j...>) {
+  constexpr int count = sizeof...(j);
+  return __builtin_shufflevector(a, b, (j & distance ? count + int(j) - distance : int(j))...);
+}
+template <int distance, class V, std::size_t... j>
+inline V exchange_high(V a, V b, std::index_sequence<j...>) {
+  constexpr int count = sizeof...(j);
+  return __builtin_shufflevector(a, b, (j & distance ? count + int(j) : int(j) + distance)...);
+}
+/// Transposes a square of lanes<A> vectors: swaps off-diagonal blocks of half, a quarter, ... of
+/// its size.
+template <int distance, class A>
+[[gnu::always_inline]] inline void transpose_step(RegisterTile<lanes<A>, 1, A>& square) {
+  if constexpr (distance > 0) {
+    constexpr auto indices = std::make_index_sequence<lanes<A>>();
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes<A>; ++i) {
+      if (i & distance) continue;
+      const Vec<A> a = square.rows[i][0], b = square.rows[i + distance][0];
+      square.rows[i][0] = exchange_low<distance>(a, b, indices);
+      square.rows[i + distance][0] = exchange_high<distance>(a, b, indices);
+    }
+    transpose_step<distance / 2, A>(square);
+  }
+}
+template <class A>
+[[gnu::always_inline]] inline void transpose(RegisterTile<lanes<A>, 1, A>& square) {
+  transpose_step<lanes<A> / 2, A>(square);
+}
+
+/// A matrix of storage type S whose rows lie `stride` apart.
+template <class S>
+struct Rows {
+  S* data;
+  std::int64_t stride;
+  std::int64_t count;  ///< rows
+  std::int64_t dim;    ///< elements of a row
+};
+
+/// packed [dim][panel] = factor * rows^T; columns past rows.count are zero.
+template <class S, class A = Accumulator<std::remove_const_t<S>>>
+inline void pack_transposed(A* packed, Rows<S> rows, A factor) {
+  constexpr int n = lanes<A>;
+  for (std::int64_t column = 0; column < panel_width<A>; column += n) {
+    for_each_vector(rows.dim, n, [&](std::int64_t d, std::int64_t valid) {
+      RegisterTile<n, 1, A> square;
+      for (int i = 0; i < n; ++i) {
+        const bool inside = column + i < rows.count;
+        square.rows[i][0] =
+            inside ? load_n(rows.data + (column + i) * rows.stride + d, valid) * factor : Vec<A>{};
+      }
+      transpose<A>(square);
+      for (int i = 0; i < valid; ++i)
+        store(packed + (d + i) * panel_width<A> + column, square.rows[i][0]);
+    });
+  }
+}
+
+/// rows = (packed [padded dim][panel] * factor[panel])^T, rounded to the storage type.
+template <class S, class A = Accumulator<S>>
+inline void unpack_transposed(Rows<S> rows, const A* packed, const A* factor) {
+  constexpr int n = lanes<A>;
+  for (std::int64_t column = 0; column < rows.count; column += n) {
+    for_each_vector(rows.dim, n, [&](std::int64_t d, std::int64_t valid) {
+      RegisterTile<n, 1, A> square;
+      for (int i = 0; i < n; ++i)
+        square.rows[i][0] =
+            load(packed + (d + i) * panel_width<A> + column) * load(factor + column);
+      transpose<A>(square);
+      for (int i = 0; i < n && column + i < rows.count; ++i)
+        store_n(rows.data + (column + i) * rows.stride + d, square.rows[i][0], valid);
+    });
+  }
+}
+
+/// tile [padded_count][tile_stride] = rows in the arithmetic type, zero past their ends.
+template <class S, class A = Accumulator<std::remove_const_t<S>>>
+inline void widen_rows(A* tile, Rows<S> rows, std::int64_t padded_count) {
+  const std::int64_t stride = tile_stride<A>(rows.dim);
+  for (std::int64_t i = 0; i < rows.count; ++i) {
+    for_each_vector(rows.dim, lanes<A>, [&](std::int64_t d, std::int64_t valid) {
+      store(tile + i * stride + d, load_n(rows.data + i * rows.stride + d, valid));
+    });
+    for (std::int64_t d = round_up(rows.dim, lanes<A>); d < stride; d += lanes<A>)
+      store(tile + i * stride + d, Vec<A>{});
+  }
+  std::fill(tile + rows.count * stride, tile + padded_count * stride, A{});
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA
