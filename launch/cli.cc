@@ -1,0 +1,206 @@
+#include "launch/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <ostream>
+#include <span>
+#include <string_view>
+
+#include "trainer/recipe_print.h"
+#include "trainer/recipe_suggest.h"
+
+namespace boostr {
+
+namespace {
+
+constexpr std::string_view exit_codes = R"(
+Exit codes:
+  0   done                                   5   out of memory
+  2   command line or recipe                 6   a loss or gradient is not finite
+  3   training data                          7   a rank died or hung
+  4   a checkpoint cannot be written, read or used
+  75  stopped on request and saved: run the same command again to go on
+  1   a bug in boostr-train)";
+
+/// What the options of all verbs are read into.
+struct Options {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  int ranks = 0;
+};
+
+void add_recipe(CLI::App& verb, Options& options) {
+  verb.add_option("recipe", options.recipe, "the recipe, a YAML file")
+      ->required()
+      ->type_name("FILE");
+  verb.add_option("overrides", options.overrides,
+                  "key.path=value, set over the recipe: training.steps=100")
+      ->type_name("KEY=VALUE");
+}
+
+void add_ranks(CLI::App& verb, Options& options, const std::string& purpose) {
+  verb.add_option("-n,--ranks", options.ranks, purpose)
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20));
+}
+
+std::string footer(std::string_view examples) {
+  return text("\nExamples:\n", examples, exit_codes);
+}
+
+void define_verbs(CLI::App& app, Options& options) {
+  CLI::App* train = app.add_subcommand(
+      "train", "Train what a recipe describes, or go on where it stopped (default)");
+  add_recipe(*train, options);
+  add_ranks(*train, options,
+            "start N processes with mpirun (default: run as the process that was started)");
+  train->footer(
+      footer("  boostr-train recipes/quickstart.yaml\n"
+             "  boostr-train -n 2 recipes/quickstart.yaml training.steps=50 optimizer.lr=1e-3\n"
+             "  mpirun -np 2 boostr-train recipes/quickstart.yaml\n"));
+
+  CLI::App* config = app.add_subcommand(
+      "config", "Print the recipe with every default filled in and where it came from");
+  add_recipe(*config, options);
+  config->footer(
+      footer("  boostr-train config recipes/quickstart.yaml\n"
+             "  boostr-train config recipes/quickstart.yaml precision.compute=f32 > mine.yaml\n"));
+
+  CLI::App* check = app.add_subcommand("check", "Check a recipe and do nothing else");
+  add_recipe(*check, options);
+  add_ranks(*check, options, "check that it fits N ranks too");
+  check->footer(
+      footer("  boostr-train check recipes/quickstart.yaml\n"
+             "  boostr-train check -n 8 recipes/quickstart.yaml training.global_batch_size=64\n"));
+
+  CLI::App* version = app.add_subcommand("version", "Print the version");
+  version->footer(footer("  boostr-train version\n  boostr-train --version\n"));
+  for (CLI::App* verb : app.get_subcommands({})) verb->allow_extras();
+}
+
+std::vector<std::string> verb_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(verb->get_name());
+  }
+  return names;
+}
+
+std::string_view closest_of(std::string_view word, const std::vector<std::string>& names) {
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  return closest(word, views);
+}
+
+// Puts the verb first; without one it is `train`, unless nothing but help is asked for.
+std::vector<std::string> with_verb_first(std::vector<std::string> arguments,
+                                         const std::vector<std::string>& verbs) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "-n" || argument == "--ranks") {
+      ++i;
+    } else if (!argument.starts_with('-')) {
+      const bool is_verb = std::ranges::find(verbs, argument) != verbs.end();
+      if (is_verb)
+        std::rotate(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                    arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+      if (!is_verb) arguments.insert(arguments.begin(), "train");
+      return arguments;
+    }
+  }
+  constexpr std::array alone = {"-h", "--help", "-V", "--version"};
+  const bool help = std::ranges::any_of(arguments, [&](const std::string& argument) {
+    return std::ranges::find(alone, argument) != alone.end();
+  });
+  if (!help) arguments.insert(arguments.begin(), "train");
+  return arguments;
+}
+
+void refuse_unknown_options(const CLI::App& verb) {
+  const std::vector<std::string> unknown = verb.remaining();
+  if (unknown.empty()) return;
+  const std::string& option = unknown.front();
+  std::vector<std::string> names;
+  for (const CLI::Option* known : verb.get_options()) {
+    for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
+  }
+  const std::string_view near = closest_of(option, names);
+  std::string hint;
+  if (!near.empty()) hint = text("; did you mean '", near, "'?");
+  const bool like_override = option.starts_with("--") && option.find('.') != std::string::npos;
+  if (like_override)
+    hint = text("; recipe keys are set without dashes: ", option.substr(2),
+                option.find('=') == std::string::npos ? "=VALUE" : "");
+  throw Error(ExitCode::usage, text("unknown argument '", option, "'", hint,
+                                    "\n  see boostr-train ", verb.get_name(), " --help"));
+}
+
+// `boostr-train trian x.yaml` means a verb, not a recipe called trian.
+void refuse_unknown_verb(const Options& options, const CLI::App& app) {
+  const bool like_file = options.recipe.find_first_of("./") != std::string::npos;
+  if (like_file || std::filesystem::exists(options.recipe)) return;
+  const std::vector<std::string> verbs = verb_names(app);
+  const std::string_view near = closest_of(options.recipe, verbs);
+  std::string list;
+  for (const std::string& verb : verbs) list += text(list.empty() ? "" : ", ", verb);
+  const std::string hint =
+      near.empty() ? text("verbs: ", list) : text("did you mean '", near, "'?");
+  throw Error(ExitCode::usage,
+              text("'", options.recipe, "' is neither a verb nor a recipe; ", hint));
+}
+
+int run_verb(const std::string& verb, const Options& options, const Actions& actions,
+             std::ostream& out, std::ostream& err) {
+  if (verb == "version") {
+    out << "boostr-train " << BOOSTR_VERSION << "\n";
+    return 0;
+  }
+  const LoadedRecipe loaded = load_recipe(options.recipe, options.overrides);
+  err << loaded.diagnostics.warnings();
+  if (options.ranks > 0) check_ranks(loaded, options.ranks);
+  if (verb == "config") {
+    out << explained_yaml(loaded);
+  } else if (verb == "check") {
+    out << options.recipe << ": ok\n";
+  } else if (options.ranks > 0) {
+    std::vector<std::string> arguments = {"train", options.recipe};
+    arguments.insert(arguments.end(), options.overrides.begin(), options.overrides.end());
+    return actions.launch(options.ranks, arguments);
+  } else {
+    return actions.train(loaded);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& arguments, const Actions& actions,
+                     std::ostream& out, std::ostream& err) {
+  CLI::App app(
+      "boostr-train trains language models from a YAML recipe.\n"
+      "  boostr-train recipe.yaml [key.path=value ...]",
+      "boostr-train");
+  Options options;
+  app.set_version_flag("-V,--version", text("boostr-train ", BOOSTR_VERSION));
+  app.footer(footer(
+      "  boostr-train recipes/quickstart.yaml\n  boostr-train config recipes/quickstart.yaml\n"));
+  define_verbs(app, options);
+  std::vector<std::string> ordered = with_verb_first(arguments, verb_names(app));
+  std::ranges::reverse(ordered);  // as CLI11 takes them
+  try {
+    app.parse(ordered);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    std::ostringstream complaints;
+    return app.exit(asked, out, complaints);
+  } catch (const CLI::ParseError& e) {
+    for (const CLI::App* verb : app.get_subcommands()) refuse_unknown_options(*verb);
+    throw Error(ExitCode::usage, text(e.what(), "\n  see boostr-train --help"));
+  }
+  const CLI::App& verb = *app.get_subcommands().front();
+  refuse_unknown_options(verb);
+  if (verb.get_name() == "train") refuse_unknown_verb(options, app);
+  return run_verb(verb.get_name(), options, actions, out, err);
+}
+
+}  // namespace boostr

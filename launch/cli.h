@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "trainer/recipe_load.h"
+
+namespace boostr {
+
+/// What the command line calls once it is understood; main connects it to the program, tests to
+/// themselves.
+struct Actions {
+  /// Trains in this process, as one of however many ranks; returns the exit code.
+  std::function<int(const LoadedRecipe& recipe)> train;
+  /// Starts `ranks` processes of this program with these arguments under mpirun; returns the exit
+  /// code of them all.
+  std::function<int(int ranks, const std::vector<std::string>& arguments)> launch;
+};
+
+/// Runs `boostr-train` with these arguments (without the program's name): understands them, reads
+/// and checks the recipe, and calls an action. Touches neither MPI nor a device. Returns the exit
+/// code. Throws Error for everything that the user must hear about; the verb's own output goes to
+/// `out`, warnings to `err`.
+int run_command_line(const std::vector<std::string>& arguments, const Actions& actions,
+                     std::ostream& out, std::ostream& err);
+
+}  // namespace boostr

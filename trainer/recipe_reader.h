@@ -1,0 +1,13 @@
+#pragma once
+
+#include "trainer/recipe_load.h"
+#include "trainer/yaml_reader.h"
+
+namespace boostr {
+
+/// Turns the merged tree into `loaded.recipe`, key by key along the table of fields. Unknown and
+/// missing keys, wrong types and values out of range go to `loaded.diagnostics`; what could not be
+/// read keeps its default and has no place.
+void read_recipe(const YamlNode& root, LoadedRecipe& loaded);
+
+}  // namespace boostr

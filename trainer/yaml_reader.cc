@@ -1,0 +1,284 @@
+#include "trainer/yaml_reader.h"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <istream>
+#include <optional>
+#include <streambuf>
+#include <unordered_map>
+#include <utility>
+
+#include "trainer/recipe_scalar.h"
+
+namespace boostr {
+
+namespace {
+
+constexpr std::size_t max_bytes = 1 << 20;
+constexpr std::size_t max_depth = 32;
+constexpr int max_values = 20000;
+
+// Thrown to leave yaml-cpp's parser once an error makes the rest of the text pointless; the error
+// is already recorded.
+struct StopReading {};
+
+class ViewBuffer : public std::streambuf {
+ public:
+  explicit ViewBuffer(std::string_view text) {
+    char* begin = const_cast<char*>(text.data());
+    setg(begin, begin, begin + text.size());
+  }
+};
+
+// The offset of the first byte that is not part of printable UTF-8 text, or npos.
+std::size_t first_bad_byte(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const bool control = lead < 0x20 && lead != '\t' && lead != '\n' && lead != '\r';
+    if (control || lead == 0x7F) return i;
+    const int length = lead < 0x80                   ? 1
+                       : lead >= 0xC2 && lead < 0xE0 ? 2
+                       : (lead & 0xF0) == 0xE0       ? 3
+                       : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                     : 0;
+    if (length == 0 || i + static_cast<std::size_t>(length) > text.size()) return i;
+    for (std::size_t k = 1; k < static_cast<std::size_t>(length); ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return i;
+    }
+    i += static_cast<std::size_t>(length);
+  }
+  return std::string_view::npos;
+}
+
+// Builds the tree from the parser's events; nothing here resolves an alias, so an alias bomb is
+// only its few bytes.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  TreeBuilder(std::string_view text, int source, Diagnostics& diagnostics)
+      : source_(source), diagnostics_(diagnostics) {
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find('\n', begin), text.size());
+      lines_.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+
+  YamlNode take() { return std::move(root_); }
+
+  Mark mark_of(const YAML::Mark& mark) const {
+    if (mark.line < 0) return {source_, 1, 1};
+    const auto line = std::min(static_cast<std::size_t>(mark.line), lines_.size() - 1);
+    const auto column = static_cast<std::size_t>(std::max(mark.column, 0));
+    return {source_, static_cast<int>(line) + 1, count_characters(lines_[line], column) + 1};
+  }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++documents_ > 1)
+      stop(mark_of(mark), "a recipe is one YAML document; a second one starts here");
+  }
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_anchor(mark, anchor);
+    attach({.kind = YamlNode::Kind::null, .mark = mark_of(mark), .scalar = "null"});
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    diagnostics_.error(
+        mark_of(mark),
+        "a recipe has no aliases (*name); write the value again, or quote it if it is text");
+    attach({.kind = YamlNode::Kind::null, .mark = mark_of(mark), .scalar = "an alias"});
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    refuse_anchor(mark, anchor);
+    refuse_tag(mark, tag);
+    attach({.kind = YamlNode::Kind::scalar,
+            .mark = mark_of(mark),
+            .scalar = value,
+            .quoted = tag == "!"});
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::list, mark, tag, anchor);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::map, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapEnd() override { close(); }
+
+ private:
+  // A list or map that is being filled.
+  struct Frame {
+    YamlNode node;
+    bool has_key = false;
+    std::string key;
+    Mark key_mark;
+    std::unordered_map<std::string, int> lines;  // of the keys so far
+  };
+
+  [[noreturn]] void stop(Mark at, std::string message) {
+    diagnostics_.error(at, std::move(message));
+    throw StopReading{};
+  }
+  void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (anchor != YAML::NullAnchor) {
+      diagnostics_.error(mark_of(mark),
+                         "a recipe has no anchors (&name); share settings with `extends:`");
+    }
+  }
+  void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (!tag.empty() && tag != "?" && tag != "!") {
+      diagnostics_.error(mark_of(mark),
+                         "a recipe has no tags (" + tag + "); write the plain value");
+    }
+  }
+  bool expects_key() const {
+    return !open_.empty() && open_.back().node.kind == YamlNode::Kind::map && !open_.back().has_key;
+  }
+
+  void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag,
+            YAML::anchor_t anchor) {
+    const Mark at = mark_of(mark);
+    refuse_anchor(mark, anchor);
+    refuse_tag(mark, tag);
+    if (expects_key()) stop(at, "a key must be a plain word, not a list or a map");
+    if (open_.size() >= max_depth) stop(at, text("nested deeper than ", max_depth, " levels"));
+    open_.push_back({.node = {.kind = kind, .mark = at},
+                     .has_key = false,
+                     .key = {},
+                     .key_mark = {},
+                     .lines = {}});
+  }
+  void close() {
+    YamlNode node = std::move(open_.back().node);
+    open_.pop_back();
+    attach(std::move(node));
+  }
+
+  void attach(YamlNode node) {
+    if (++values_ > max_values) stop(node.mark, text("more than ", max_values, " values"));
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Frame& frame = open_.back();
+    if (expects_key()) {
+      frame.has_key = true;
+      frame.key = node.scalar;
+      frame.key_mark = node.mark;
+      return;
+    }
+    if (frame.node.kind == YamlNode::Kind::map) {
+      frame.has_key = false;
+      const auto [first, is_new] = frame.lines.emplace(frame.key, frame.key_mark.line);
+      if (!is_new) {
+        diagnostics_.error(frame.key_mark, text("duplicate key '", frame.key,
+                                                "'; it is already set in line ", first->second));
+        return;
+      }
+      node.key = std::move(frame.key);
+      node.key_mark = frame.key_mark;
+    }
+    frame.node.children.push_back(std::move(node));
+  }
+
+  int source_;
+  Diagnostics& diagnostics_;
+  std::vector<std::string_view> lines_;
+  std::vector<Frame> open_;
+  YamlNode root_;
+  int values_ = 0;
+  int documents_ = 0;
+};
+
+// True if the text may go to the parser.
+bool is_readable(std::string_view input, int source, Diagnostics& diagnostics) {
+  const Mark start{source, 1, 1};
+  if (input.size() > max_bytes) {
+    diagnostics.error(
+        start, text("a recipe is at most 1 MiB; is this one? (", input.size(), " bytes read)"));
+    return false;
+  }
+  if (input.starts_with("\xFF\xFE") || input.starts_with("\xFE\xFF")) {
+    diagnostics.error(start, "the text is UTF-16; save it as UTF-8");
+    return false;
+  }
+  const std::size_t bad = first_bad_byte(input);
+  if (bad == std::string_view::npos) return true;
+  const std::string_view before = input.substr(0, bad);
+  const std::size_t line_begin =
+      before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
+  const Mark at{source, static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
+                count_characters(before.substr(line_begin), bad) + 1};
+  diagnostics.error(at, text("byte ", static_cast<int>(static_cast<unsigned char>(input[bad])),
+                             " is not UTF-8 text; is this a recipe?"));
+  return false;
+}
+
+void report_syntax(const YAML::ParserException& e, const TreeBuilder& builder,
+                   std::string_view input, Diagnostics& diagnostics) {
+  const Mark at = builder.mark_of(e.mark);
+  const std::string_view line = line_of(input, at.line);
+  const bool tab =
+      line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+  diagnostics.error(
+      at, text("not valid YAML: ", e.msg, tab ? "; indent with spaces, not with tabs" : ""));
+}
+
+}  // namespace
+
+const YamlNode* YamlNode::find(std::string_view name) const {
+  if (kind != Kind::map) return nullptr;
+  for (const YamlNode& child : children) {
+    if (child.key == name) return &child;
+  }
+  return nullptr;
+}
+
+YamlNode* YamlNode::find(std::string_view name) {
+  return const_cast<YamlNode*>(std::as_const(*this).find(name));
+}
+
+std::optional<YamlNode> read_yaml(std::string_view input, int source, Diagnostics& diagnostics) {
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  if (input.starts_with(byte_order_mark)) input.remove_prefix(byte_order_mark.size());
+  if (!is_readable(input, source, diagnostics)) return std::nullopt;
+  ViewBuffer buffer(input);
+  std::istream stream(&buffer);
+  TreeBuilder builder(input, source, diagnostics);
+  try {
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+  } catch (const StopReading&) {
+    return std::nullopt;
+  } catch (const YAML::ParserException& e) {
+    report_syntax(e, builder, input, diagnostics);
+    return std::nullopt;
+  }
+  return builder.take();
+}
+
+std::optional<YamlNode> read_yaml_value(std::string_view input, int source,
+                                        Diagnostics& diagnostics) {
+  constexpr std::string_view yaml_starts = "\"'[{";
+  if (!input.empty() && yaml_starts.find(input.front()) != std::string_view::npos) {
+    return read_yaml(input, source, diagnostics);
+  }
+  if (!is_readable(input, source, diagnostics)) return std::nullopt;
+  const bool null = scalar_kind(input) == ScalarKind::null;
+  return YamlNode{.kind = null ? YamlNode::Kind::null : YamlNode::Kind::scalar,
+                  .mark = {source, 1, 1},
+                  .key = {},
+                  .key_mark = {},
+                  .scalar = std::string(input),
+                  .quoted = false,
+                  .children = {}};
+}
+
+}  // namespace boostr
