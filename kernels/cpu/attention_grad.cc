@@ -1,1 +1,363 @@
+#include <atomic>
+#include <cmath>
+#include <memory>
+#include <numbers>
+#include <thread>
+
+#include "kernels/cpu/attention_softmax.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/parallel_for.h"
+
+// With p = exp(scale q k^T - lse), dp = dout v^T and delta = rowsum(dout * out):
+//   ds = p (dp - delta), dq = scale ds k, dk = scale ds^T q, dv = p^T dout,
+// p and ds tile by tile (arXiv 2307.08691, algorithm 2, with the loop over queries outside). A task
+// owns the dq of its queries; dk and dv are shared by the tasks of one key/value head, which add to
+// a tile of keys in the order of their queries: each waits for the one before it, which has begun
+// earlier and is usually a tile ahead. So the sums are the same on any number of threads, no
+// partial sums are stored, and even a single head keeps several threads busy. The blocking is
+// explained in attention_tile.h.
+namespace boostr::cpu::BOOSTR_ISA {
+namespace {
+
+/// Columns of dk and dv in a register tile.
+template <class A>
+constexpr int grad_width = grad_vectors* lanes<A>;
+
+/// One thread's workspace for a task of `panels` panels.
+template <class A>
+struct GradScratch {
+  GradScratch(Workspace& workspace, std::int64_t dim, std::int64_t panels)
+      : packed_size(dim * panel_width<A>),
+        dq_size(padded_dim<A>(dim) * panel_width<A>),
+        rows_size(panels * panel_width<A> * round_up(dim, grad_width<A>)),
+        k(workspace.take<A>(key_tile * tile_stride<A>(dim))),
+        v(workspace.take<A>(key_tile * tile_stride<A>(dim))),
+        q(workspace.take<A>(panels * packed_size)),
+        dout(workspace.take<A>(panels * packed_size)),
+        dq(workspace.take<A>(panels * dq_size)),
+        q_rows(workspace.take<A>(rows_size)),
+        dout_rows(workspace.take<A>(rows_size)),
+        p(workspace.take<A>(panels * key_tile * panel_width<A>)),
+        ds(workspace.take<A>(panels * key_tile * panel_width<A>)),
+        lse(workspace.take<A>(panels * panel_width<A>)),
+        delta(workspace.take<A>(panels * panel_width<A>)),
+        seen(workspace.take<Range>(panels)) {}
+
+  std::int64_t packed_size, dq_size, rows_size;
+  A *k, *v;               // [key_tile][tile_stride]
+  A *q, *dout;            // [panels][D][panel]; q times scale log2(e)
+  A* dq;                  // [panels][padded D][panel], not yet times scale
+  A *q_rows, *dout_rows;  // [D / grad_width][panels * panel][grad_width]; q times scale
+  A *p, *ds;              // [panels][key_tile][panel]
+  A *lse, *delta;         // [panels][panel]; lse in base 2
+  Range* seen;            // [panels]: rows of the key tile that the panel sees
+};
+
+/// The order in which the tasks of a key/value head add to its tiles. Task i follows task i - step.
+class Turns {
+ public:
+  Turns(Workspace& workspace, std::int64_t tasks, std::int64_t step)
+      : tasks_(tasks), step_(step), next_tile_(workspace.take<std::atomic<std::int64_t>>(tasks)) {}
+  void start() const {
+    for (std::int64_t i = 0; i < tasks_; ++i) std::construct_at(next_tile_ + i, 0);
+  }
+  /// Until the task before `task` is past `tile`.
+  void wait(std::int64_t task, std::int64_t tile) const {
+    if (task < step_) return;
+    while (next_tile_[task - step_].load(std::memory_order_acquire) <= tile)
+      std::this_thread::yield();
+  }
+  void pass(std::int64_t task, std::int64_t tile) const {
+    next_tile_[task].store(tile + 1, std::memory_order_release);
+  }
+  void finish(std::int64_t task) const { pass(task, std::numeric_limits<std::int64_t>::max() - 1); }
+
+ private:
+  std::int64_t tasks_, step_;
+  std::atomic<std::int64_t>* next_tile_;  // [tasks]
+};
+
+/// dk and dv in the arithmetic type, [B, S, G, D]: the outputs themselves, or the workspace for
+/// 16-bit types.
+template <class A>
+struct KeyGradients {
+  A* dk;
+  A* dv;
+};
+
+template <class S>
+class GradTask {
+ public:
+  using A = Accumulator<S>;
+  static constexpr int width = panel_width<A>;
+
+  GradTask(const AttentionShape& shape, const Visibility& visibility, const GradScratch<A>& scratch,
+           std::int64_t b, std::int64_t group, Range panels)
+      : shape_(shape),
+        visibility_(visibility),
+        scratch_(scratch),
+        b_(b),
+        group_(group),
+        panels_(panels) {}
+
+  void run(Out dq, KeyGradients<A> gradients, In dout, const AttentionSaved& saved, double scale,
+           const Turns& turns, std::int64_t task) const {
+    for (std::int64_t i = panels_.begin; i < panels_.end; ++i) load_queries(i, dout, saved, scale);
+    const std::int64_t begin = panel(panels_.begin).keys_begin,
+                       end = panel(panels_.end - 1).keys_end;
+    for (std::int64_t tile = begin / key_tile; tile * key_tile < end; ++tile) {
+      const std::int64_t first = tile * key_tile, count = std::min(key_tile, end - first);
+      load_keys(scratch_.k, saved.k.as<S>(), first, count);
+      load_keys(scratch_.v, saved.v.as<S>(), first, count);
+      for (std::int64_t i = panels_.begin; i < panels_.end; ++i)
+        differentiate_tile(i, first, count);
+      turns.wait(task, tile);
+      add_key_gradients(gradients.dv, scratch_.p, scratch_.dout_rows, first, count);
+      add_key_gradients(gradients.dk, scratch_.ds, scratch_.q_rows, first, count);
+      turns.pass(task, tile);
+    }
+    turns.finish(task);
+    for (std::int64_t i = panels_.begin; i < panels_.end; ++i)
+      store_queries(i, dq.as<S>(), A(scale));
+  }
+
+ private:
+  Panel panel(std::int64_t index) const { return {shape_, visibility_, width, group_, index}; }
+  template <class T>
+  Rows<T> query_rows(T* source, const Panel& p) const {
+    return {source + shape_.query_offset(b_, p.position, p.head), shape_.query_stride(), p.count,
+            shape_.dim};
+  }
+
+  void load_queries(std::int64_t index, In dout, const AttentionSaved& saved, double scale) const {
+    const Panel p = panel(index);
+    const std::int64_t slot = index - panels_.begin;
+    const Rows<const S> q = query_rows(saved.q.as<S>(), p), dy = query_rows(dout.as<S>(), p);
+    pack_transposed(scratch_.q + slot * scratch_.packed_size, q, A(scale * std::numbers::log2e));
+    pack_transposed(scratch_.dout + slot * scratch_.packed_size, dy, A(1));
+    pack_rows(scratch_.q_rows, slot, q, A(scale));
+    pack_rows(scratch_.dout_rows, slot, dy, A(1));
+    std::fill_n(scratch_.dq + slot * scratch_.dq_size, scratch_.dq_size, A{});
+    const Rows<const S> y = query_rows(saved.out.as<S>(), p);
+    const A* row = saved.lse.as<A>() + shape_.lse_offset(b_, p.position, p.head);
+    for (int c = 0; c < width; ++c) {
+      const bool inside = c < p.count;
+      scratch_.lse[slot * width + c] = inside ? row[c] * A(std::numbers::log2e) : A{};
+      scratch_.delta[slot * width + c] =
+          inside ? dot(dy.data + c * dy.stride, y.data + c * y.stride) : A{};
+    }
+  }
+
+  A dot(const S* a, const S* b) const {
+    Vec<A> sum{};
+    for_each_vector(shape_.dim, lanes<A>, [&](std::int64_t d, std::int64_t n) {
+      sum += load_n(a + d, n) * load_n(b + d, n);
+    });
+    return reduce_add(sum);
+  }
+
+  /// packed [D / grad_width][panels * panel][grad_width]: the rows of panel `slot`, zero past their
+  /// ends.
+  void pack_rows(A* packed, std::int64_t slot, const Rows<const S>& rows, A factor) const {
+    const std::int64_t queries = panels_.size() * width;
+    for (std::int64_t d = 0; d < shape_.dim; d += grad_width<A>) {
+      A* to = packed + d * queries + slot * width * grad_width<A>;
+      for (std::int64_t c = 0; c < width; ++c) {
+        for (int w = 0; w < grad_width<A>; w += lanes<A>) {
+          const std::int64_t valid = std::clamp<std::int64_t>(shape_.dim - d - w, 0, lanes<A>);
+          const bool inside = c < rows.count && valid > 0;
+          store(to + c * grad_width<A> + w,
+                inside ? load_n(rows.data + c * rows.stride + d + w, valid) * factor : Vec<A>{});
+        }
+      }
+    }
+  }
+
+  void load_keys(A* tile, const S* source, std::int64_t first, std::int64_t count) const {
+    const Rows<const S> rows{source + shape_.key_offset(b_, first, group_), shape_.key_stride(),
+                             count, shape_.dim};
+    widen_rows(tile, rows, round_up(count, panel_rows));
+  }
+
+  /// p^T and ds^T of panel `index` for the keys [first, first + count), zero where it sees none;
+  /// adds to dq^T.
+  void differentiate_tile(std::int64_t index, std::int64_t first, std::int64_t count) const {
+    const Panel panel = this->panel(index);
+    const std::int64_t slot = index - panels_.begin, stride = tile_stride<A>(shape_.dim);
+    const Range seen{std::max(panel.keys_begin - first, std::int64_t(0)),
+                     std::min(panel.keys_end - first, count)};
+    scratch_.seen[slot] = seen;
+    if (seen.size() <= 0) return;
+    A* const p = scratch_.p + slot * key_tile * width;
+    A* const ds = scratch_.ds + slot * key_tile * width;
+    const std::int64_t row = seen.begin / panel_rows * panel_rows,
+                       rows = round_up(seen.end, panel_rows) - row;
+    multiply_rows(p + row * width, scratch_.k + row * stride, stride,
+                  scratch_.q + slot * scratch_.packed_size, rows, shape_.dim);
+    multiply_rows(ds + row * width, scratch_.v + row * stride, stride,
+                  scratch_.dout + slot * scratch_.packed_size, rows, shape_.dim);
+    mask_scores(p, first, first + seen.begin, first + seen.end, panel, visibility_);
+    differentiate_softmax(p, ds, seen, slot);
+    multiply_columns(scratch_.dq + slot * scratch_.dq_size, static_cast<const A*>(nullptr),
+                     scratch_.k + seen.begin * stride, stride, ds + seen.begin * width,
+                     padded_dim<A>(shape_.dim), seen.size());
+  }
+
+  /// p: scores become probabilities; ds: dp becomes ds. Both zero outside the rows `seen`.
+  void differentiate_softmax(A* p, A* ds, Range seen, std::int64_t slot) const {
+    RegisterTile<2, panel_vectors, A> row;
+#pragma GCC unroll 8
+    for (int w = 0; w < panel_vectors; ++w) {
+      row.rows[0][w] = load(scratch_.lse + slot * width + w * lanes<A>);
+      row.rows[1][w] = load(scratch_.delta + slot * width + w * lanes<A>);
+    }
+    for (std::int64_t key = seen.begin; key < seen.end; ++key)
+#pragma GCC unroll 8
+      for (int w = 0; w < panel_vectors; ++w) {
+        const std::int64_t at = key * width + w * lanes<A>;
+        const Vec<A> probability = exp2_bounded(load(p + at) - row.rows[0][w]);
+        store(p + at, probability);
+        store(ds + at, probability * (load(ds + at) - row.rows[1][w]));
+      }
+    for (A* tile : {p, ds}) {
+      std::fill(tile, tile + seen.begin * width, A{});
+      std::fill(tile + seen.end * width, tile + key_tile * width, A{});
+    }
+  }
+
+  /// gradient[first + i][:] += sum over the queries of a[query][i] b[query][:] for i < count.
+  void add_key_gradients(A* gradient, const A* a, const A* b, std::int64_t first,
+                         std::int64_t count) const {
+    gradient += shape_.key_offset(b_, first, group_);
+    for (std::int64_t d = 0; d < shape_.dim; d += grad_width<A>) {
+      const A* columns = b + d * panels_.size() * width;
+      for (std::int64_t key = 0; key < count; key += grad_rows) {
+        const Rows<A> c{gradient + key * shape_.key_stride() + d, shape_.key_stride(),
+                        std::min<std::int64_t>(grad_rows, count - key),
+                        std::min<std::int64_t>(grad_width<A>, shape_.dim - d)};
+        if (c.dim > lanes<A>) {
+          add_register_tile<grad_vectors>(c, a, columns, key);
+        } else {
+          add_register_tile<1>(c, a, columns, key);
+        }
+      }
+    }
+  }
+
+  /// One register tile of add_key_gradients, from the panels that see any of its keys.
+  template <int W>
+  void add_register_tile(Rows<A> c, const A* a, const A* b, std::int64_t key) const {
+    std::int64_t slot = 0;
+    while (slot < panels_.size() && scratch_.seen[slot].end <= key) ++slot;
+    RegisterTile<grad_rows, W, A> tile{};
+    for (; slot < panels_.size() && scratch_.seen[slot].begin < key + grad_rows; ++slot) {
+      const A* corner = a + (slot * key_tile + key) * width;
+      multiply_add(tile, width, b + slot * width * grad_width<A>, grad_width<A>,
+                   [&](int i, std::int64_t query) { return corner[i * width + query]; });
+    }
+    const bool whole = c.count == grad_rows && c.dim == W * lanes<A>;
+#pragma GCC unroll 8
+    for (int i = 0; i < grad_rows; ++i)
+#pragma GCC unroll 8
+      for (int w = 0; w < W; ++w) {
+        A* at = c.data + i * c.stride + w * lanes<A>;
+        if (whole) {
+          store(at, load(at) + tile.rows[i][w]);
+        } else if (i < c.count) {
+          const std::int64_t n = std::min<std::int64_t>(lanes<A>, c.dim - w * lanes<A>);
+          store_n(at, load_n(at, n) + tile.rows[i][w], n);
+        }
+      }
+  }
+
+  void store_queries(std::int64_t index, S* dq, A scale) const {
+    const std::int64_t slot = index - panels_.begin;
+    A* const factor = scratch_.delta + slot * width;
+    std::fill_n(factor, width, scale);
+    unpack_transposed(query_rows(dq, panel(index)), scratch_.dq + slot * scratch_.dq_size, factor);
+  }
+
+  const AttentionShape& shape_;
+  const Visibility& visibility_;
+  const GradScratch<A>& scratch_;
+  std::int64_t b_, group_;
+  Range panels_;
+};
+
+/// Panels of a task: its packed queries, their p and ds and a tile of keys and values stay in L2.
+/// (The sums of dk and dv depend on it, so the number of threads must not enter.)
+template <class A>
+std::int64_t panels_per_task(const AttentionShape& shape) {
+  const std::int64_t queries = shape.dim <= 64 ? 192 : 96;
+  return std::max<std::int64_t>(1, queries / panel_width<A>);
+}
+
+template <class S>
+void attention_grad_of(Stream& stream, Out dq, Out dk, Out dv, In dout, const AttentionSaved& saved,
+                       AttentionOptions options) {
+  using A = Accumulator<S>;
+  constexpr bool in_place = std::is_same_v<S, A>;
+  const AttentionShape shape(saved.q, saved.k);
+  const std::int64_t panels = panels_per_group(shape, panel_width<A>);
+  const std::int64_t per_task = panels_per_task<A>(shape);
+  const std::int64_t parts = (panels + per_task - 1) / per_task,
+                     groups = shape.batch * shape.groups;
+  const std::int64_t numel = dk.shape.numel();
+
+  Workspace counter(nullptr);
+  const auto lay_out = [&](Workspace& workspace) {
+    struct Shared {
+      DocumentBounds bounds;
+      Turns turns;
+      A *dk, *dv;
+    };
+    return Shared{DocumentBounds(workspace, saved.documents),
+                  Turns(workspace, parts * groups, groups),
+                  in_place ? dk.as<A>() : workspace.take<A>(numel),
+                  in_place ? dv.as<A>() : workspace.take<A>(numel)};
+  };
+  static_cast<void>(lay_out(counter));
+  const std::size_t shared_bytes = counter.bytes();
+  static_cast<void>(GradScratch<A>(counter, shape.dim, per_task));
+  const std::size_t thread_bytes = counter.bytes() - shared_bytes;
+  std::byte* const base =
+      stream.scratch(shared_bytes + thread_bytes * std::size_t(stream.num_threads()));
+  Workspace workspace(base);
+  const auto shared = lay_out(workspace);
+  shared.bounds.fill(saved.documents);
+  shared.turns.start();
+  parallel_for(stream, numel, 4096, [&](std::int64_t begin, std::int64_t end) {
+    std::fill(shared.dk + begin, shared.dk + end, A{});
+    std::fill(shared.dv + begin, shared.dv + end, A{});
+  });
+
+  parallel_tasks(stream, groups * parts, [&](std::int64_t task, int thread) {
+    const std::int64_t b = task % groups / shape.groups;
+    Workspace own(base + shared_bytes + thread_bytes * std::size_t(thread));
+    const GradScratch<A> scratch(own, shape.dim, per_task);
+    const Visibility visibility = shared.bounds.visibility(options, b, shape.sequence);
+    const GradTask<S> work(shape, visibility, scratch, b, task % shape.groups,
+                           part_of(panels, 1, task / groups, parts));
+    work.run(dq, {shared.dk, shared.dv}, dout, saved, options.scale, shared.turns, task);
+  });
+
+  if constexpr (!in_place) {
+    parallel_for(stream, numel, 4096, [&](std::int64_t begin, std::int64_t end) {
+      for_each_vector(end - begin, lanes<A>, [&](std::int64_t i, std::int64_t n) {
+        store_n(dk.as<S>() + begin + i, load_n(shared.dk + begin + i, n), n);
+        store_n(dv.as<S>() + begin + i, load_n(shared.dv + begin + i, n), n);
+      });
+    });
+  }
+}
+
+}  // namespace
+
+void attention_grad(Stream& stream, Out dq, Out dk, Out dv, In dout, const AttentionSaved& saved,
+                    AttentionOptions options) {
+  if (dq.shape.numel() == 0) return;
+  dispatch_float(
+      dq.dtype, [&]<class S>() { attention_grad_of<S>(stream, dq, dk, dv, dout, saved, options); });
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA

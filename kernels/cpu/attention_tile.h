@@ -105,8 +105,8 @@ inline void multiply_rows(A* c, const A* a, std::int64_t a_stride, const A* b, s
   }
 }
 
-/// c [rows][panel] = c * factor[panel] + a^T b for rows a multiple of panel_rows; a [depth][rows],
-/// b [depth][panel].
+/// c [rows][panel] = c * factor[panel] + a^T b (no factor: null) for rows a multiple of panel_rows;
+/// a [depth][rows], b [depth][panel].
 template <class A>
 inline void multiply_columns(A* c, const A* factor, const A* a, std::int64_t a_stride, const A* b,
                              std::int64_t rows, std::int64_t depth) {
@@ -118,7 +118,13 @@ inline void multiply_columns(A* c, const A* factor, const A* a, std::int64_t a_s
     for (int i = 0; i < panel_rows; ++i)
 #pragma GCC unroll 8
       for (int w = 0; w < panel_vectors; ++w)
-        tile.rows[i][w] = load(corner + i * width + w * lanes<A>) * load(factor + w * lanes<A>);
+        tile.rows[i][w] = load(corner + i * width + w * lanes<A>);
+    if (factor != nullptr) {
+#pragma GCC unroll 8
+      for (int i = 0; i < panel_rows; ++i)
+#pragma GCC unroll 8
+        for (int w = 0; w < panel_vectors; ++w) tile.rows[i][w] *= load(factor + w * lanes<A>);
+    }
     multiply_add(tile, depth, b, width,
                  [&](int i, std::int64_t k) { return a[k * a_stride + first + i]; });
 #pragma GCC unroll 8

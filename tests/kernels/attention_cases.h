@@ -99,16 +99,20 @@ inline std::vector<AttentionCase> attention_cases() {
   return cases;
 }
 
-/// Calls test(kernels, problem) for every level, case and type.
-template <class Test>
-void for_each_attention(Test&& test) {
-  for (const AttentionCase& c : attention_cases()) {
-    for (DType dtype : float_types) {
-      const AttentionProblem problem(c, dtype);
-      SCOPED_TRACE(text(describe(c), ", ", dtype));
-      test(problem);
+/// Tests that run once per storage type.
+class AttentionOfType : public ::testing::TestWithParam<DType> {
+ protected:
+  /// Calls test(problem) for every case.
+  template <class Test>
+  void for_each_case(Test&& test) const {
+    for (const AttentionCase& c : attention_cases()) {
+      SCOPED_TRACE(describe(c));
+      test(AttentionProblem(c, GetParam()));
     }
   }
+};
+inline std::string type_name(const ::testing::TestParamInfo<DType>& info) {
+  return std::string(name(info.param));
 }
 
 }  // namespace boostr::testing

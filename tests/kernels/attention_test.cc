@@ -5,8 +5,11 @@
 namespace boostr::testing {
 namespace {
 
-TEST(Attention, MatchesTheReference) {
-  for_each_attention([](const AttentionProblem& problem) {
+using AttentionForward = AttentionOfType;
+INSTANTIATE_TEST_SUITE_P(Types, AttentionForward, ::testing::ValuesIn(float_types), type_name);
+
+TEST_P(AttentionForward, MatchesTheReference) {
+  for_each_case([](const AttentionProblem& problem) {
     const auto expected = reference::attention(problem.reference_input());
     for_each_level([&](const KernelTable& kernels) {
       const auto y =
@@ -60,7 +63,7 @@ TEST(Attention, WorkspaceGrowsNoFasterThanTheSequence) {
       release_cached_memory();
       const std::size_t before = allocator_stats().bytes_in_use;
       Stream stream(cpu_device, 2);
-      problem.forward(kernels, stream);
+      problem.backward(kernels, stream, problem.forward(kernels, stream));
       return allocator_stats().bytes_in_use - before;
     };
     const std::size_t small = bytes(2000), large = bytes(20000);
