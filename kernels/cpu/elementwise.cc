@@ -1,1 +1,108 @@
+#include <cstring>
+#include <type_traits>
+
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/rows.h"
+
+// y[i] = f(x[i], ...): one pass, each thread streams through one range.
+namespace boostr::cpu::BOOSTR_ISA {
+namespace {
+
+/// What mixed storage types are computed in: f64 if one of them is f64.
+template <class... S>
+using Common = std::conditional_t<std::disjunction_v<std::is_same<S, double>...>, double, float>;
+
+/// load_n and store_n, also for f64 arithmetic on narrower storage, which only verification uses:
+/// lane by lane.
+template <class A, class S>
+Vec<A> load_as(const S* p, std::int64_t n) {
+  if constexpr (std::is_same_v<A, Accumulator<S>>) {
+    return load_n(p, n);
+  } else {
+    Vec<A> v{};
+    for (std::int64_t i = 0; i < n; ++i) v[i] = static_cast<A>(static_cast<Accumulator<S>>(p[i]));
+    return v;
+  }
+}
+template <class A, class S>
+void store_as(S* p, Vec<A> v, std::int64_t n) {
+  if constexpr (std::is_same_v<A, Accumulator<S>>) {
+    store_n(p, v, n);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) p[i] = static_cast<S>(static_cast<Accumulator<S>>(v[i]));
+  }
+}
+
+/// y[i] = f(x[i], ...) for `count` elements, in the arithmetic of the widest type.
+template <class D, class F, class... S>
+void map(const Stream& stream, std::int64_t count, F f, D* y, const S*... x) {
+  using A = Common<D, S...>;
+  parallel_for(stream, count, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
+    for_each_vector(end - begin, lanes<A>, [&](std::int64_t offset, std::int64_t n) {
+      const std::int64_t i = begin + offset;
+      store_as<A>(y + i, Vec<A>(f(load_as<A>(x + i, n)...)), n);
+    });
+  });
+}
+
+/// Calls f.operator()<D, S>() with the storage types of an output and an input.
+template <class F>
+void dispatch_pair(DType y, DType x, F&& f) {
+  dispatch_float(
+      y, [&]<class D>() { dispatch_float(x, [&]<class S>() { f.template operator()<D, S>(); }); });
+}
+
+}  // namespace
+
+void add(Stream& stream, Out y, In a, In b) {
+  dispatch_float(y.dtype, [&]<class S>() {
+    const auto sum = [](auto u, auto v) { return u + v; };
+    map(stream, y.shape.numel(), sum, y.as<S>(), a.as<S>(), b.as<S>());
+  });
+}
+
+void mul(Stream& stream, Out y, In a, In b) {
+  dispatch_float(y.dtype, [&]<class S>() {
+    const auto product = [](auto u, auto v) { return u * v; };
+    map(stream, y.shape.numel(), product, y.as<S>(), a.as<S>(), b.as<S>());
+  });
+}
+
+void scale(Stream& stream, Out y, In x, double factor) {
+  dispatch_pair(y.dtype, x.dtype, [&]<class D, class S>() {
+    const auto a = static_cast<Common<D, S>>(factor);
+    map(
+        stream, y.shape.numel(), [a](auto v) { return a * v; }, y.as<D>(), x.as<S>());
+  });
+}
+
+void axpy(Stream& stream, Out y, In x, double factor) {
+  dispatch_pair(y.dtype, x.dtype, [&]<class D, class S>() {
+    const auto a = static_cast<Common<D, S>>(factor);
+    const auto add_scaled = [a](auto sum, auto v) { return sum + a * v; };
+    map(stream, y.shape.numel(), add_scaled, y.as<D>(), static_cast<const D*>(y.as<D>()),
+        x.as<S>());
+  });
+}
+
+void fill(Stream& stream, Out y, double value) {
+  dispatch_any(y.dtype, [&]<class S>() {
+    const auto element = static_cast<S>(value);
+    parallel_for(stream, y.shape.numel(), elementwise_grain,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   std::fill(y.as<S>() + begin, y.as<S>() + end, element);
+                 });
+  });
+}
+
+void cast(Stream& stream, Out y, In x) {
+  // Multiplying by 1 is exact for every number, infinity and NaN.
+  if (y.dtype != x.dtype) return scale(stream, y, x, 1.0);
+  parallel_for(stream, std::int64_t(x.bytes()), 4 * elementwise_grain,
+               [&](std::int64_t begin, std::int64_t end) {
+                 std::memcpy(y.as<std::byte>() + begin, x.as<std::byte>() + begin,
+                             std::size_t(end - begin));
+               });
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA

@@ -6,7 +6,7 @@ namespace boostr::cpu {
 
 /// Shared by all instruction-set levels: compiled once, without fused multiply-adds, so that every machine
 /// initialises a model to the same bits.
-[[gnu::weak]] RandomNormalFn random_normal;
-[[gnu::weak]] RandomUniformFn random_uniform;
+RandomNormalFn random_normal;
+RandomUniformFn random_uniform;
 
 }  // namespace boostr::cpu

@@ -1,1 +1,141 @@
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/rows.h"
+
+// Sums and maxima. What is added across threads is cut into chunks of a fixed size, whose results
+// are combined in order.
+namespace boostr::cpu::BOOSTR_ISA {
+namespace {
+
+/// The larger of two numbers, or vectors of them; NaN if one is NaN, so that no maximum hides a
+/// broken value.
+template <class V>
+V max_or_nan(V a, V b) {
+  return (b > a) | (b != b) ? b : a;
+}
+
+template <class S>
+Accumulator<S> sum_of(const S* x, std::int64_t count) {
+  return sum_row<Accumulator<S>>(count,
+                                 [&](std::int64_t i, std::int64_t n) { return load_n(x + i, n); });
+}
+
+template <class S>
+Accumulator<S> max_of(const S* x, std::int64_t count) {
+  using A = Accumulator<S>;
+  constexpr A lowest = -std::numeric_limits<A>::infinity();
+  Vec<A> best = splat(A(0)) + lowest;
+  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
+    best = max_or_nan(best, load_n(x + i, n, lowest));
+  });
+  A result = lowest;
+  for (int lane = 0; lane < lanes<A>; ++lane) result = max_or_nan(result, A(best[lane]));
+  return result;
+}
+
+template <class S>
+Accumulator<S> reduced(const S* x, std::int64_t count, Reduction reduction) {
+  return reduction == Reduction::sum ? sum_of(x, count) : max_of(x, count);
+}
+
+/// Sum of squares in f64, where the square of no f32 overflows.
+template <class S>
+double squares_of(const S* x, std::int64_t count) {
+  using A = Accumulator<S>;
+  using Half __attribute__((vector_size(simd_bytes / 2))) = float;
+  Vec<double> low{}, high{};
+  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
+    const Vec<A> v = load_n(x + i, n);
+    if constexpr (std::is_same_v<A, double>) {
+      low += v * v;
+    } else {
+      Half halves[2];
+      std::memcpy(halves, &v, sizeof v);
+      const auto a = __builtin_convertvector(halves[0], Vec<double>);
+      const auto b = __builtin_convertvector(halves[1], Vec<double>);
+      low += a * a;
+      high += b * b;
+    }
+  });
+  return reduce_add(low + high);
+}
+
+template <class S>
+bool finite(const S* x, std::int64_t count) {
+  using A = Accumulator<S>;
+  decltype(Vec<A>{} != Vec<A>{}) bad{};
+  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
+    const Vec<A> v = load_n(x + i, n);
+    bad |= (v - v) != Vec<A>{};  // infinity - infinity is NaN, and NaN differs from everything
+  });
+  bool any = false;
+  for (int lane = 0; lane < lanes<A>; ++lane) any |= bad[lane] != 0;
+  return !any;
+}
+
+constexpr std::int64_t chunk_size = norm_chunk;
+
+std::int64_t num_chunks(const In& x) { return (x.shape.numel() + chunk_size - 1) / chunk_size; }
+
+}  // namespace
+
+void reduce(Stream& stream, Out y, In x, Reduction reduction) {
+  dispatch_float(x.dtype, [&]<class S>() {
+    const std::int64_t chunks = num_chunks(x);
+    auto* const partial =
+        reinterpret_cast<double*>(stream.scratch(std::size_t(chunks) * sizeof(double)));
+    parallel_chunks(stream, x.shape.numel(), chunk_size,
+                    [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
+                      partial[chunk] = reduced(x.as<S>() + begin, end - begin, reduction);
+                    });
+    *y.as<Accumulator<S>>() = static_cast<Accumulator<S>>(reduced(partial, chunks, reduction));
+  });
+}
+
+void reduce_rows(Stream& stream, Out y, In x, Reduction reduction) {
+  dispatch_float(x.dtype, [&]<class S>() {
+    const std::int64_t columns = x.shape.back();
+    for_each_row(stream, x.shape, [&](std::int64_t row) {
+      y.as<Accumulator<S>>()[row] = reduced(x.as<S>() + row * columns, columns, reduction);
+    });
+  });
+}
+
+void sum_rows(Stream& stream, Out y, In x, bool accumulate) {
+  dispatch_float(x.dtype, [&]<class S>() {
+    const std::int64_t columns = x.shape.back();
+    sum_columns<Accumulator<S>>(stream, y, x.shape.rows(), accumulate,
+                                [&](std::int64_t row, std::int64_t i, std::int64_t n) {
+                                  return load_n(x.as<S>() + row * columns + i, n);
+                                });
+  });
+}
+
+void sum_squares(Stream& stream, Out partials, In x, double factor) {
+  dispatch_float(x.dtype, [&]<class S>() {
+    parallel_chunks(stream, x.shape.numel(), norm_chunk,
+                    [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
+                      partials.as<double>()[chunk] =
+                          factor * factor * squares_of(x.as<S>() + begin, end - begin);
+                    });
+  });
+}
+
+void all_finite(Stream& stream, Out flag, In x) {
+  dispatch_float(x.dtype, [&]<class S>() {
+    const std::int64_t chunks = num_chunks(x);
+    auto* const partial =
+        reinterpret_cast<std::int32_t*>(stream.scratch(std::size_t(chunks) * sizeof(std::int32_t)));
+    parallel_chunks(stream, x.shape.numel(), chunk_size,
+                    [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
+                      partial[chunk] = finite(x.as<S>() + begin, end - begin);
+                    });
+    *flag.as<std::int32_t>() =
+        std::all_of(partial, partial + chunks, [](std::int32_t ok) { return ok != 0; });
+  });
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA
