@@ -1,0 +1,14 @@
+#include "models/build.h"
+
+#include "models/llama.h"
+
+namespace boostr {
+
+std::unique_ptr<Model> build_model(const ModelConfig& config, std::int64_t max_seq_len,
+                                   DType dtype) {
+  if (config.type == "llama") return std::make_unique<Llama>(config.llama, max_seq_len, dtype);
+  throw Error(ExitCode::usage,
+              text("unknown model.type '", config.type, "'; this build has llama"));
+}
+
+}  // namespace boostr

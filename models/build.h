@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "models/llama_config.h"
+#include "models/model.h"
+
+namespace boostr {
+
+/// Which model, and its hyperparameters. `type` chooses which of the configurations is read.
+struct ModelConfig {
+  std::string type = "llama";
+  LlamaConfig llama;
+};
+
+/// The model that `config` describes, for sequences of up to `max_seq_len` tokens, parameters in
+/// `dtype`, named and uninitialised. Error(usage) for an unknown type or hyperparameters that do
+/// not fit together.
+std::unique_ptr<Model> build_model(const ModelConfig& config, std::int64_t max_seq_len,
+                                   DType dtype);
+
+}  // namespace boostr

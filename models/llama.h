@@ -1,0 +1,56 @@
+#pragma once
+
+#include <vector>
+
+#include "models/layers/attention.h"
+#include "models/layers/feed_forward.h"
+#include "models/model.h"
+
+namespace boostr {
+
+/// One decoder layer: h = x + attention(norm(x)); h + mlp(norm(h)).
+class LlamaLayer {
+ public:
+  LlamaLayer(const LlamaConfig& config, DType dtype);
+
+  Tensor operator()(const Tensor& x, const RopeTables& tables, const Tensor& documents) const;
+
+  void visit(const std::string& name, const ParameterVisitor& visitor);
+
+ private:
+  RmsNorm input_layernorm_, post_attention_layernorm_;
+  Attention self_attn_;
+  FeedForward mlp_;
+};
+
+/// The LLaMA family (arXiv 2302.13971, 2407.21783): LLaMA 1 to 3, Mistral, Qwen2 and Qwen3 by configuration. Parameters
+/// carry their Hugging Face names.
+class Llama : public Model {
+ public:
+  /// `max_seq_len` positions of rotary tables; parameters in `dtype`, uninitialised.
+  Llama(const LlamaConfig& config, std::int64_t max_seq_len, DType dtype);
+
+  std::int64_t num_layers() const override { return config_.num_hidden_layers; }
+  Tensor embed(const Microbatch& microbatch) const override;
+  Tensor layer(std::int64_t index, const Tensor& x, const Microbatch& microbatch) const override;
+  Tensor loss(const Tensor& x, const Microbatch& microbatch, double scale) const override;
+  Tensor logits(const Tensor& x) const override;
+  void visit(const ParameterVisitor& visitor) override;
+  double flops_per_sequence(std::int64_t seq_len) const override;
+
+ private:
+  const Parameter& head() const { return config_.tie_word_embeddings ? embed_tokens_ : lm_head_; }
+
+  LlamaConfig config_;
+  RopeTables tables_;
+  Parameter embed_tokens_;
+  std::vector<LlamaLayer> layers_;
+  RmsNorm norm_;
+  Parameter lm_head_;  ///< absent when the embeddings are tied
+  double multiplied_parameters_ = 0;  ///< all but the look-up table of the input embedding
+};
+
+/// `config` with inferred values (0) filled in; Error(usage) where they do not fit together.
+LlamaConfig resolved(LlamaConfig config);
+
+}  // namespace boostr

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ops/parameter.h"
+#include "ops/tensor.h"
+
+/// Legend: B sequences, S positions, E hidden size, V vocabulary.
+namespace boostr {
+
+/// What one forward reads. All i32.
+struct Microbatch {
+  Tensor input_ids;  ///< [B, S]
+  Tensor targets;    ///< [B, S]; negative: no loss there
+  Tensor documents;  ///< [B, S] non-decreasing along S, or undefined: attention stays inside a document
+};
+
+/// Called with each parameter's global name and the parameter, in order of use in the forward.
+using ParameterVisitor = std::function<void(const std::string& name, Parameter& parameter)>;
+
+/// A language model as a chain: embed, then layers, then head. Pipeline stages and recomputation cut it between layers.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual std::int64_t num_layers() const = 0;
+  /// [B, S, E]
+  virtual Tensor embed(const Microbatch& microbatch) const = 0;
+  /// Layer `index` of [B, S, E].
+  virtual Tensor layer(std::int64_t index, const Tensor& x, const Microbatch& microbatch) const = 0;
+  /// scale * sum of the cross entropies of all targets (f64, one element).
+  virtual Tensor loss(const Tensor& x, const Microbatch& microbatch, double scale) const = 0;
+  /// [B, S, V]; for inspection and tests: training never holds all logits.
+  virtual Tensor logits(const Tensor& x) const = 0;
+  virtual void visit(const ParameterVisitor& visitor) = 0;
+  /// FLOPs of forward and backward on one sequence of `seq_len` tokens: 6 per parameter (without the input embedding's
+  /// look-up) and token, and 12 per visible query-key pair, layer and attention width.
+  virtual double flops_per_sequence(std::int64_t seq_len) const = 0;
+};
+
+/// Every parameter once, in order of use, named.
+std::vector<Parameter> parameters(Model& model);
+
+/// Which layers the backward computes again instead of keeping their activations.
+enum class ActivationCheckpoint : std::uint8_t { none, full };
+
+/// The whole model on one microbatch: `model.loss` of embed and all layers.
+Tensor forward_loss(const Model& model, const Microbatch& microbatch, double scale,
+                    ActivationCheckpoint mode = ActivationCheckpoint::none);
+/// Likewise `model.logits`.
+Tensor forward_logits(const Model& model, const Microbatch& microbatch);
+
+/// The initial value of `parameter` (its local part, in the accumulator type): a function of (seed, name, global index)
+/// alone, the same on every mesh and machine.
+Tensor initial_value(const Parameter& parameter, std::uint64_t seed);
+
+}  // namespace boostr
