@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "kernels/runtime/error.h"
+#include "trainer/recipe.h"
 
 namespace boostr {
 
@@ -104,6 +105,41 @@ inline std::string zstd(const std::string& plain) {
   std::string out(ZSTD_compressBound(plain.size()), '\0');
   out.resize(ZSTD_compress(out.data(), out.size(), plain.data(), plain.size(), 3));
   return out;
+}
+
+inline DataSource text_source(const std::string& pattern, double weight = 1) {
+  DataSource source;
+  source.text = pattern;
+  source.weight = weight;
+  return source;
+}
+
+inline DataSource jsonl_source(const std::string& pattern) {
+  DataSource source;
+  source.jsonl = pattern;
+  return source;
+}
+
+inline DataSource tokens_source(const std::string& pattern, double weight = 1) {
+  DataSource source;
+  source.tokens = pattern;
+  source.weight = weight;
+  return source;
+}
+
+inline DataSection train_on(const std::vector<DataSource>& sources,
+                            double validation_fraction = 0) {
+  DataSection section;
+  section.train = sources;
+  section.validation_fraction = validation_fraction;
+  return section;
+}
+
+/// Documents kept apart.
+inline DataSection packed_on(const DataSource& source) {
+  DataSection section = train_on({source});
+  section.packing = true;
+  return section;
 }
 
 /// The message of the Error that `body` throws with `code`; fails the test otherwise.
