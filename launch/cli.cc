@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "trainer/recipe_print.h"
+#include "trainer/recipe_schema.h"
 #include "trainer/recipe_suggest.h"
 
 namespace boostr {
@@ -29,6 +30,7 @@ struct Options {
   std::string recipe;
   std::vector<std::string> overrides;
   int ranks = 0;
+  bool markdown = false;
 };
 
 void add_recipe(CLI::App& verb, Options& options) {
@@ -74,6 +76,13 @@ void define_verbs(CLI::App& app, Options& options) {
   check->footer(
       footer("  boostr-train check recipes/quickstart.yaml\n"
              "  boostr-train check -n 8 recipes/quickstart.yaml training.global_batch_size=64\n"));
+
+  CLI::App* schema = app.add_subcommand("schema", "Print the JSON Schema of recipes, for editors");
+  schema->add_flag("--markdown", options.markdown,
+                   "print the reference page docs/recipe.md instead");
+  schema->footer(
+      footer("  boostr-train schema > recipe.schema.json\n"
+             "  boostr-train schema --markdown > docs/recipe.md\n"));
 
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer(footer("  boostr-train version\n  boostr-train --version\n"));
@@ -156,19 +165,26 @@ int run_verb(const std::string& verb, const Options& options, const Actions& act
     out << "boostr-train " << BOOSTR_VERSION << "\n";
     return 0;
   }
+  if (verb == "schema") {
+    out << (options.markdown ? recipe_reference() : recipe_schema());
+    return 0;
+  }
   const LoadedRecipe loaded = load_recipe(options.recipe, options.overrides);
   err << loaded.diagnostics.warnings();
-  if (options.ranks > 0) check_ranks(loaded, options.ranks);
+  const int ranks = options.ranks > 0 ? options.ranks : verb == "train" ? actions.ranks : 0;
+  if (ranks > 0) check_ranks(loaded, ranks);
   if (verb == "config") {
     out << explained_yaml(loaded);
   } else if (verb == "check") {
     out << options.recipe << ": ok\n";
-  } else if (options.ranks > 0) {
+  } else if (options.ranks == 0) {
+    return actions.train(loaded);
+  } else {
+    require(actions.ranks <= 1, ExitCode::usage,
+            "-n starts processes, and this one was started by mpirun; leave -n out");
     std::vector<std::string> arguments = {"train", options.recipe};
     arguments.insert(arguments.end(), options.overrides.begin(), options.overrides.end());
     return actions.launch(options.ranks, arguments);
-  } else {
-    return actions.train(loaded);
   }
   return 0;
 }

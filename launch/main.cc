@@ -3,35 +3,48 @@
 #include <new>
 
 #include "launch/cli.h"
+#include "launch/starter_environment.h"
 
 namespace {
 
-int report(boostr::ExitCode code, const char* message) {
-  std::cerr << "boostr-train: error: " << message << std::endl;
-  return static_cast<int>(code);
-}
+using boostr::ExitCode;
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  using boostr::ExitCode;
+int run(const std::vector<std::string>& arguments, int ranks) {
   const boostr::Actions actions{
       .train = [](const boostr::LoadedRecipe&) -> int {
         throw boostr::Error("training is not connected to the command line yet");
       },
       .launch = [](int, const std::vector<std::string>&) -> int {
         throw boostr::Error("the launcher is not connected to the command line yet");
-      }};
+      },
+      .ranks = ranks};
+  const int code = boostr::run_command_line(arguments, actions, std::cout, std::cerr);
+  std::cout.flush();
+  boostr::require(std::cout.good(), ExitCode::internal, "cannot write to the standard output");
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const boostr::StarterEnvironment starter = boostr::read_starter_environment();
+  // All ranks read the same recipe: what is wrong with it is said once per host.
+  std::ostream quiet(nullptr);
+  const auto report = [&](ExitCode code, const char* prefix, const char* message) {
+    const bool speaks = code != ExitCode::usage || starter.local_rank == 0;
+    (speaks ? std::cerr : quiet) << prefix << message << std::flush;
+    return static_cast<int>(code);
+  };
   try {
-    return boostr::run_command_line({argv + 1, argv + argc}, actions, std::cout, std::cerr);
+    return run({argv + 1, argv + argc}, starter.ranks);
   } catch (const boostr::RecipeError& e) {
-    std::cerr << e.what() << std::flush;  // complete, with its places
-    return static_cast<int>(e.code());
+    return report(e.code(), "", e.what());  // complete, with its places
   } catch (const boostr::Error& e) {
-    return report(e.code(), e.what());
+    return report(e.code(), "boostr-train: error: ", boostr::text(e.what(), "\n").c_str());
   } catch (const std::bad_alloc&) {
-    return report(ExitCode::memory, "out of memory");
+    return report(ExitCode::memory, "boostr-train: error: ", "out of memory\n");
   } catch (const std::exception& e) {
-    return report(ExitCode::internal, e.what());
+    return report(ExitCode::internal,
+                  "boostr-train: error: ", boostr::text(e.what(), "\n").c_str());
   }
 }

@@ -1,7 +1,9 @@
 #include "trainer/recipe_check.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "trainer/recipe_suggest.h"
 
@@ -11,56 +13,81 @@ namespace {
 
 constexpr std::int64_t byte_vocabulary = 256;
 
+std::string parent_of(const std::string& path) {
+  const std::size_t dot = path.rfind('.');
+  return path.substr(0, dot == std::string::npos ? 0 : dot);
+}
+
 /// Reports at a key, or, where it has its default, at the nearest section around it.
 class Reporter {
  public:
-  explicit Reporter(LoadedRecipe& loaded) : loaded_(loaded) {}
+  Reporter(LoadedRecipe& loaded, const std::set<std::string>& unread)
+      : loaded_(loaded), unread_(unread) {}
+
+  const Recipe& recipe() const { return loaded_.recipe; }
+
+  /// All of these keys have a value to reason about.
+  bool knows(std::initializer_list<std::string> paths) const {
+    return std::ranges::all_of(paths, [&](std::string path) {
+      for (; !path.empty(); path = parent_of(path)) {
+        if (unread_.contains(path)) return false;
+      }
+      return true;
+    });
+  }
 
   template <class... Parts>
   void error(const std::string& path, const Parts&... message) {
-    loaded_.diagnostics.error(key_mark(path), text(path, ": ", message...));
+    loaded_.diagnostics.error(mark_of(path), text(path, ": ", message...));
   }
   template <class... Parts>
   void warning(const std::string& path, const Parts&... message) {
-    loaded_.diagnostics.warning(key_mark(path), text(path, ": ", message...));
+    loaded_.diagnostics.warning(mark_of(path), text(path, ": ", message...));
   }
-  const Recipe& recipe() const { return loaded_.recipe; }
 
  private:
-  Mark key_mark(std::string path) const {
-    while (!path.empty()) {
+  Mark mark_of(std::string path) const {
+    for (; !path.empty(); path = parent_of(path)) {
       const auto place = loaded_.places.find(path);
       if (place != loaded_.places.end()) return place->second.key;
-      const std::size_t dot = path.rfind('.');
-      path.resize(dot == std::string::npos ? 0 : dot);
     }
     return {0, 1, 1};
   }
 
   LoadedRecipe& loaded_;
+  const std::set<std::string>& unread_;
 };
 
-void check_heads(Reporter& report) {
+void check_head_counts(Reporter& report) {
+  if (!report.knows({"model.num_attention_heads", "model.num_key_value_heads"})) return;
   const LlamaConfig& model = report.recipe().model.llama;
   const std::int64_t heads = model.num_attention_heads;
-  const std::int64_t kv_heads = model.num_key_value_heads > 0 ? model.num_key_value_heads : heads;
-  if (heads % kv_heads != 0) {
+  if (model.num_key_value_heads > 0 && heads % model.num_key_value_heads != 0) {
     report.error("model.num_key_value_heads", heads, " query heads cannot be shared out over ",
-                 kv_heads, " key-value heads; choose a divisor of num_attention_heads");
+                 model.num_key_value_heads,
+                 " key-value heads; choose a divisor of num_attention_heads");
   }
-  if (model.head_dim <= 0 && model.hidden_size % heads != 0) {
+}
+
+void check_head_width(Reporter& report) {
+  if (!report.knows({"model.num_attention_heads", "model.hidden_size", "model.head_dim"})) return;
+  const LlamaConfig& model = report.recipe().model.llama;
+  const bool given = model.head_dim > 0;
+  if (!given && model.hidden_size % model.num_attention_heads != 0) {
     report.error("model.num_attention_heads", "hidden_size ", model.hidden_size,
-                 " is not divisible by ", heads, " heads; choose a divisor, or set head_dim");
+                 " is not divisible by ", model.num_attention_heads,
+                 " heads; choose a divisor, or set head_dim");
     return;
   }
-  const std::int64_t width = model.head_dim > 0 ? model.head_dim : model.hidden_size / heads;
+  const std::int64_t width = given ? model.head_dim : model.hidden_size / model.num_attention_heads;
   if (width % 2 != 0) {
-    report.error(model.head_dim > 0 ? "model.head_dim" : "model.num_attention_heads", "a head is ",
-                 width, " wide; RoPE rotates pairs, so it must be even");
+    report.error(given ? "model.head_dim" : "model.num_attention_heads", "a head is ", width,
+                 " wide; RoPE rotates pairs, so it must be even");
   }
 }
 
 void check_rope_scaling(Reporter& report) {
+  if (!report.knows({"model.rope_scaling"})) return;
   const RopeScaling& rope = report.recipe().model.llama.rope_scaling;
   if (rope.rope_type == "llama3" && rope.low_freq_factor >= rope.high_freq_factor) {
     report.error("model.rope_scaling.high_freq_factor",
@@ -77,10 +104,11 @@ void check_sources(Reporter& report, const std::string& path,
                    const std::vector<DataSource>& sources) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const DataSource& source = sources[i];
+    const std::string at = text(path, ".", i);
     const int given = !source.text.empty() + !source.jsonl.empty() + !source.tokens.empty();
-    if (given != 1) {
-      report.error(text(path, ".", i),
-                   "a source has exactly one of text, jsonl, tokens; this one has ",
+    const bool sure = report.knows({at + ".?", at + ".text", at + ".jsonl", at + ".tokens"});
+    if (given != 1 && sure) {
+      report.error(at, "a source has exactly one of text, jsonl, tokens; this one has ",
                    given == 0   ? "none"
                    : given == 2 ? "two"
                                 : "all three");
@@ -88,33 +116,38 @@ void check_sources(Reporter& report, const std::string& path,
   }
 }
 
-void check_data(Reporter& report) {
-  const Recipe& recipe = report.recipe();
-  const DataSection& data = recipe.data;
-  check_sources(report, "data.train", data.train);
-  check_sources(report, "data.validation", data.validation);
+void check_validation(Reporter& report) {
+  if (!report.knows({"data.validation", "data.validation_fraction"})) return;
+  const DataSection& data = report.recipe().data;
   if (!data.validation.empty() && data.validation_fraction > 0) {
     report.error("data.validation_fraction",
                  "data.validation has sources of its own; remove one of the two");
   }
   const bool validates = !data.validation.empty() || data.validation_fraction > 0;
-  if (recipe.training.validation_interval > 0 && !validates) {
-    report.error(
-        "training.validation_interval",
-        "there is nothing to validate on; set data.validation_fraction or data.validation");
+  if (report.recipe().training.validation_interval > 0 && !validates && report.knows({"data.?"})) {
+    report.error("training.validation_interval",
+                 "there is nothing to validate on; set data.validation_fraction or "
+                 "data.validation");
   }
+}
+
+void check_vocabulary(Reporter& report) {
+  if (!report.knows({"model.vocab_size", "data.train", "data.validation", "tokenizer"})) return;
+  const DataSection& data = report.recipe().data;
+  const std::int64_t vocabulary = report.recipe().model.llama.vocab_size;
   // Token files bring their own ids: only text goes through the tokenizer.
   const auto is_text = [](const DataSource& source) { return source.tokens.empty(); };
   const bool tokenizes =
       std::ranges::any_of(data.train, is_text) || std::ranges::any_of(data.validation, is_text);
-  if (tokenizes && recipe.model.llama.vocab_size < byte_vocabulary) {
+  if (tokenizes && vocabulary < byte_vocabulary) {
     report.error("model.vocab_size", "the byte tokenizer has ", byte_vocabulary,
-                 " tokens, vocab_size is ", recipe.model.llama.vocab_size, "; set it to ",
-                 byte_vocabulary, " or more");
+                 " tokens, vocab_size is ", vocabulary, "; set it to ", byte_vocabulary,
+                 " or more");
   }
 }
 
-void check_batch(Reporter& report) {
+void check_microbatches(Reporter& report) {
+  if (!report.knows({"training.global_batch_size", "training.micro_batch_size"})) return;
   const TrainingSection& training = report.recipe().training;
   if (training.global_batch_size > 0 &&
       training.global_batch_size % training.micro_batch_size != 0) {
@@ -124,42 +157,50 @@ void check_batch(Reporter& report) {
 }
 
 void check_schedule(Reporter& report) {
-  const Recipe& recipe = report.recipe();
-  const LrScheduleSection& schedule = recipe.lr_schedule;
-  if (schedule.warmup_steps > recipe.training.steps) {
-    report.warning("lr_schedule.warmup_steps", "the run ends after ", recipe.training.steps,
+  if (!report.knows({"lr_schedule", "training.steps", "lr_schedule.decay",
+                     "lr_schedule.warmup_steps", "lr_schedule.decay_steps"})) {
+    return;
+  }
+  const LrScheduleSection& schedule = report.recipe().lr_schedule;
+  const std::int64_t steps = report.recipe().training.steps;
+  if (schedule.warmup_steps > steps) {
+    report.warning("lr_schedule.warmup_steps", "the run ends after ", steps,
                    " steps, while still warming up over ", schedule.warmup_steps);
   }
-  if (schedule.decay == "wsd" &&
-      schedule.decay_steps > recipe.training.steps - schedule.warmup_steps) {
+  if (schedule.decay == "wsd" && schedule.decay_steps > 0 &&
+      schedule.warmup_steps + schedule.decay_steps > steps) {
     report.error("lr_schedule.decay_steps", "warmup_steps ", schedule.warmup_steps,
-                 " + decay_steps ", schedule.decay_steps, " is more than training.steps ",
-                 recipe.training.steps);
+                 " + decay_steps ", schedule.decay_steps, " is more than training.steps ", steps);
   }
 }
 
 void check_optimizer(Reporter& report) {
   const OptimizerSection& optimizer = report.recipe().optimizer;
-  if (optimizer.name == "SGD" && optimizer.nesterov && optimizer.momentum == 0) {
+  const bool known = report.knows({"optimizer.name", "optimizer.momentum"});
+  if (known && optimizer.name == "SGD" && optimizer.nesterov && optimizer.momentum == 0) {
     report.error("optimizer.nesterov", "needs momentum > 0");
   }
 }
 
 void check_checkpoint(Reporter& report) {
   const Recipe& recipe = report.recipe();
-  if (recipe.training.exit_after > 0 && recipe.checkpoint.interval == 0) {
+  const bool saves =
+      recipe.checkpoint.interval > 0 || !report.knows({"checkpoint.interval", "checkpoint.?"});
+  if (recipe.training.exit_after > 0 && !saves) {
     report.error("training.exit_after", "checkpoint.interval 0 saves nothing; set it above 0");
   }
   const std::string& resume = recipe.checkpoint.resume;
   const std::vector<std::string_view> words = {"auto", "never"};
-  const std::string_view near = resume.find('/') == std::string::npos ? closest(resume, words) : "";
-  if (!near.empty() && near != resume) {
+  const bool is_word = std::ranges::find(words, resume) != words.end();
+  const bool is_path = resume.find('/') != std::string::npos;
+  const std::string_view near = is_word || is_path ? "" : closest(resume, words);
+  if (!near.empty()) {
     report.error("checkpoint.resume", "expected auto, never or a checkpoint's folder, got '",
                  resume, "'; did you mean '", near, "'? (a folder of that name: ./", resume, ")");
   }
 }
 
-void check_parallelism(Reporter& report) {
+void check_mesh(Reporter& report) {
   const ParallelismSection& mesh = report.recipe().parallelism;
   if (mesh.data_parallel_replicate_degree < 0 && mesh.data_parallel_shard_degree < 0) {
     report.error("parallelism.data_parallel_replicate_degree",
@@ -168,10 +209,28 @@ void check_parallelism(Reporter& report) {
   }
 }
 
-int known(int degree) { return std::max(degree, 1); }
+// The data-parallel degree that `ranks` leave; reports if the mesh does not fit them.
+std::int64_t check_mesh(Reporter& report, std::int64_t ranks) {
+  const ParallelismSection& mesh = report.recipe().parallelism;
+  const std::int64_t replicate = mesh.data_parallel_replicate_degree;
+  const std::int64_t shard = mesh.data_parallel_shard_degree;
+  const std::int64_t others =
+      std::int64_t{mesh.tensor_parallel_degree} * mesh.pipeline_parallel_degree;
+  const std::int64_t dp = std::max<std::int64_t>(replicate, 1) * std::max<std::int64_t>(shard, 1);
+  const bool inferred = replicate < 0 || shard < 0;
+  const bool fits = inferred ? ranks % (dp * others) == 0 : ranks == dp * others;
+  if (fits) return ranks / others;
+  report.error(dp > 1 ? shard > 1 ? "parallelism.data_parallel_shard_degree"
+                                  : "parallelism.data_parallel_replicate_degree"
+                      : "parallelism",
+               "the degrees multiply to ", dp * others,
+               inferred ? ", which does not divide the number of ranks, "
+                        : ", which is not the number of ranks, ",
+               ranks);
+  return 0;
+}
 
-// The batch against the data-parallel degree; returns whether it fits.
-void check_batch(Reporter& report, int dp) {
+void check_batch(Reporter& report, std::int64_t dp) {
   const TrainingSection& training = report.recipe().training;
   const std::int64_t per_pass = training.micro_batch_size * dp;
   if (training.global_batch_size > 0 && training.global_batch_size % per_pass != 0) {
@@ -183,38 +242,30 @@ void check_batch(Reporter& report, int dp) {
 
 }  // namespace
 
-void check_recipe(LoadedRecipe& loaded) {
-  Reporter report(loaded);
-  check_heads(report);
+void check_recipe(const std::set<std::string>& unread, LoadedRecipe& loaded) {
+  Reporter report(loaded, unread);
+  check_head_counts(report);
+  check_head_width(report);
   check_rope_scaling(report);
-  check_data(report);
-  check_batch(report);
+  check_sources(report, "data.train", loaded.recipe.data.train);
+  check_sources(report, "data.validation", loaded.recipe.data.validation);
+  check_validation(report);
+  check_vocabulary(report);
+  check_microbatches(report);
   check_schedule(report);
   check_optimizer(report);
   check_checkpoint(report);
-  check_parallelism(report);
+  check_mesh(report);
 }
 
 int check_ranks(const LoadedRecipe& loaded, int ranks) {
   LoadedRecipe checked = loaded;
-  checked.diagnostics.clear_warnings();
-  Reporter report(checked);
-  const ParallelismSection& mesh = loaded.recipe.parallelism;
-  const int replicate = mesh.data_parallel_replicate_degree,
-            shard = mesh.data_parallel_shard_degree;
-  const int given =
-      known(replicate) * known(shard) * mesh.tensor_parallel_degree * mesh.pipeline_parallel_degree;
-  const bool inferred = replicate < 0 || shard < 0;
-  if (inferred ? ranks % given != 0 : ranks != given) {
-    report.error(shard < 0 ? "parallelism" : "parallelism.data_parallel_shard_degree",
-                 "the degrees multiply to ", given,
-                 inferred ? ", which does not divide " : ", which is not ", ranks, " ranks");
-  }
-  const int dp =
-      inferred ? ranks / given * known(replicate) * known(shard) : known(replicate) * known(shard);
-  if (!checked.diagnostics.has_errors()) check_batch(report, dp);
+  const std::set<std::string> all_read;
+  Reporter report(checked, all_read);
+  const std::int64_t dp = check_mesh(report, ranks);
+  if (dp > 0) check_batch(report, dp);
   if (checked.diagnostics.has_errors()) throw RecipeError(checked.diagnostics.errors());
-  return dp;
+  return static_cast<int>(dp);
 }
 
 }  // namespace boostr

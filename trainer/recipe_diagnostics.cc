@@ -13,11 +13,12 @@ constexpr int widest_line = 160;
 bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
 // A recipe may come from a stranger: what reaches the terminal must not steer it.
-std::string printable(std::string_view line) {
-  std::string shown(line);
-  for (char& c : shown) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t') || byte == 0x7F) c = '?';
+std::string printable(std::string_view text) {
+  std::string shown;
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = text[i] == '\n' || text[i] == '\r' ? 0 : character_length(text, i);
+    shown += length == 0 ? "?" : text.substr(i, length);
+    i += std::max<std::size_t>(length, 1);
   }
   return shown;
 }
@@ -63,6 +64,27 @@ std::string_view line_of(std::string_view text, int number) {
   return line;
 }
 
+std::size_t character_length(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
+  };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) {
+    const bool control =
+        (lead < 0x20 && lead != '\t' && lead != '\n' && lead != '\r') || lead == 0x7F;
+    return at < text.size() && !control ? 1 : 0;
+  }
+  const std::size_t length = lead >= 0xC2 && lead < 0xE0   ? 2
+                             : lead >= 0xE0 && lead < 0xF0 ? 3
+                             : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                           : 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool control = lead == 0xC2 && byte(1) < 0xA0;
+  return control ? 0 : length;
+}
+
 int count_characters(std::string_view text, std::size_t bytes) {
   const std::string_view counted = text.substr(0, bytes);
   return static_cast<int>(
@@ -103,11 +125,11 @@ std::string Diagnostics::format(std::vector<Entry> entries, std::string_view sev
 
 std::string Diagnostics::format(const Entry& entry, std::string_view severity) const {
   const RecipeSource& where = source(entry.at.source);
-  if (where.is_override)
-    return text(printable(where.name), ": ", severity, ": ", entry.message, "\n");
+  const std::string name = printable(where.name), message = printable(entry.message);
+  if (where.is_override) return text(name, ": ", severity, ": ", message, "\n");
   const auto [line, column] = excerpt(line_of(where.text, entry.at.line), entry.at.column);
-  return text(where.name, ":", entry.at.line, ":", entry.at.column, ": ", severity, ": ",
-              entry.message, "\n    ", line, "\n    ", padding(line, column), "^\n");
+  return text(name, ":", entry.at.line, ":", entry.at.column, ": ", severity, ": ", message,
+              "\n    ", line, "\n    ", padding(line, column), "^\n");
 }
 
 }  // namespace boostr

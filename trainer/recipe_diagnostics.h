@@ -42,7 +42,6 @@ class Diagnostics {
   std::string warnings() const { return format(warnings_, "warning"); }
   /// `file:line`, or the override.
   std::string describe(Mark at) const;
-  void clear_warnings() { warnings_.clear(); }
 
  private:
   struct Entry {
@@ -65,6 +64,10 @@ class RecipeError : public Error {
 
 /// Line `number` (from 1) of a text, without its line break.
 std::string_view line_of(std::string_view text, int number);
+
+/// Bytes of the UTF-8 character at offset `at`; 0 if there is none, or a control character other
+/// than white space.
+std::size_t character_length(std::string_view text, std::size_t at);
 
 /// Characters in the first `bytes` bytes of UTF-8 text.
 int count_characters(std::string_view text, std::size_t bytes);

@@ -174,7 +174,10 @@ void fields(C& c, auto&& field) {
          .doc = "gradients are clipped to this global norm; 0: not clipped",
          .range = at_least(0)},
         c.max_norm);
-  field({.key = "seed", .doc = "of the initial weights, the data order and dropout"}, c.seed);
+  field({.key = "seed",
+         .doc = "of the initial weights, the data order and dropout",
+         .range = at_least(0)},
+        c.seed);
   field({.key = "non_finite",
          .doc = "what a non-finite loss or gradient does: end the run, or skip the update",
          .choices = {"stop", "skip"}},

@@ -8,18 +8,10 @@ namespace boostr {
 
 namespace {
 
-// `ours` is the key's path here, or, where there is none, what to do instead (then it does not read
-// as a path).
-struct ForeignKey {
-  std::string_view key;
-  std::string_view project;
-  std::string_view ours;
-};
-
 constexpr std::string_view derived =
     "derived here: training.global_batch_size / (training.micro_batch_size x data-parallel ranks)";
 
-constexpr std::array foreign_keys = {
+constexpr std::array keys = {
     // DeepSpeed
     ForeignKey{"train_micro_batch_size_per_gpu", "DeepSpeed", "training.micro_batch_size"},
     ForeignKey{"train_batch_size", "DeepSpeed", "training.global_batch_size"},
@@ -154,9 +146,11 @@ bool same_key(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::span<const ForeignKey> foreign_keys() { return keys; }
+
 std::string foreign_key_hint(std::string_view key) {
   while (key.starts_with('-')) key.remove_prefix(1);
-  for (const ForeignKey& foreign : foreign_keys) {
+  for (const ForeignKey& foreign : keys) {
     if (!same_key(foreign.key, key)) continue;
     const bool is_path = foreign.ours != derived;
     return text(foreign.project, "'s ", foreign.key, " is ", foreign.ours, is_path ? " here" : "");

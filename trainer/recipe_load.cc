@@ -1,7 +1,5 @@
 #include "trainer/recipe_load.h"
 
-#include <cmath>
-
 #include "trainer/recipe_check.h"
 #include "trainer/recipe_reader.h"
 #include "trainer/recipe_tree.h"
@@ -17,8 +15,7 @@ void infer(LlamaConfig& model) {
 }
 
 LoadedRecipe finish(const std::optional<YamlNode>& root, LoadedRecipe loaded) {
-  if (root) read_recipe(*root, loaded);
-  if (!loaded.diagnostics.has_errors()) check_recipe(loaded);
+  if (root) check_recipe(read_recipe(*root, loaded), loaded);
   if (loaded.diagnostics.has_errors()) throw RecipeError(loaded.diagnostics.errors());
   infer(loaded.recipe.model.llama);
   return loaded;

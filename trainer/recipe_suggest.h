@@ -15,7 +15,15 @@ int edit_distance(std::string_view a, std::string_view b);
 /// the first.
 std::string_view closest(std::string_view word, std::span<const std::string_view> candidates);
 
-/// What another project calls by this key and what it is here, as the end of a message:
+/// A key of another project and what it is here: our key's dotted path, or a sentence.
+struct ForeignKey {
+  std::string_view key;
+  std::string_view project;
+  std::string_view ours;
+};
+std::span<const ForeignKey> foreign_keys();
+
+/// The hint for another project's key, as the end of a message:
 /// "DeepSpeed's train_micro_batch_size_per_gpu is training.micro_batch_size here". Empty if
 /// nobody's.
 std::string foreign_key_hint(std::string_view key);

@@ -56,11 +56,16 @@ class TreeReader {
   explicit TreeReader(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
   std::optional<YamlNode> read(const std::string& path, std::string content) {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (content.starts_with(byte_order_mark)) content.erase(0, byte_order_mark.size());
     const int source = diagnostics_.add_source({path, std::move(content)});
     std::optional<YamlNode> root =
         read_yaml(diagnostics_.source(source).text, source, diagnostics_);
     if (!root) return root;
-    if (root->kind == YamlNode::Kind::null) root->kind = YamlNode::Kind::map;
+    if (root->kind == YamlNode::Kind::null) {
+      diagnostics_.error({source, 1, 1}, "the recipe is empty");
+      return std::nullopt;
+    }
     if (root->kind != YamlNode::Kind::map) {
       diagnostics_.error(root->mark,
                          "a recipe is a map of sections (model:, data:, training:, ...)");

@@ -22,6 +22,19 @@ std::string number_text(double value) {
   return whole ? text(static_cast<std::int64_t>(value)) : print_real(value);
 }
 
+// The accepted numbers in words; empty if any.
+std::string range_text(const ConfigField& field) {
+  const auto [min, max, min_excluded, max_excluded] = field.range;
+  const bool has_min = std::isfinite(min), has_max = std::isfinite(max);
+  // The bounds that only keep products from overflowing would read as noise.
+  if (has_min && has_max && max < (1 << 20)) {
+    return text(" in ", min_excluded ? "(" : "[", number_text(min), ", ", number_text(max),
+                max_excluded ? ")" : "]");
+  }
+  if (has_min) return text(min_excluded ? " > " : " >= ", number_text(min));
+  return {};
+}
+
 std::string wrong(const ConfigField& field, ValueKind kind, const YamlNode& node,
                   const std::string& hint = {}) {
   return text("expected ", expectation(field, kind), ", got ", describe(node),
@@ -46,9 +59,11 @@ std::string number_hint(const YamlNode& node, bool whole) {
     return "write it without separators";
   }
   const std::optional<double> real = parse_real(node.scalar);
-  if (whole && real && *real == std::floor(*real) && std::abs(*real) < 1e15) {
+  if (whole && kind == ScalarKind::real && real && *real == std::floor(*real) &&
+      std::abs(*real) < 1e15) {
     return "write " + number_text(*real);
   }
+  if (whole && kind == ScalarKind::integer && !parse_integer(node.scalar)) return "it is too large";
   if (kind == ScalarKind::real && !real) return "only finite numbers that a double can hold";
   return {};
 }
@@ -59,7 +74,10 @@ bool asks_to_infer(const ConfigField& field, const YamlNode& node) {
 
 std::string check_number(const ConfigField& field, ValueKind kind, const YamlNode& node,
                          double value) {
-  if (!in_range(field.range, value)) return wrong(field, kind, node);
+  if (!in_range(field.range, value)) {
+    const bool too_large = value > field.range.max;
+    return wrong(field, kind, node, too_large ? "at most " + number_text(field.range.max) : "");
+  }
   if (value > field.absent.above) {
     return text(field.absent.what, " is not in this build; set ", number_text(field.absent.above));
   }
@@ -80,7 +98,7 @@ std::string read_integer(const ConfigField& field, const YamlNode& node, Integer
   return problem;
 }
 
-std::string quoted_list(const std::vector<std::string_view>& values) {
+std::string joined(const std::vector<std::string_view>& values) {
   std::string list;
   for (const std::string_view value : values) list += text(list.empty() ? "" : ", ", value);
   return list;
@@ -94,36 +112,25 @@ std::string print_integer(const ConfigField& field, Integer value) {
 
 }  // namespace
 
-std::string range_text(const ConfigField& field) {
-  const auto [min, max, min_excluded, max_excluded] = field.range;
-  const bool has_min = std::isfinite(min), has_max = std::isfinite(max);
-  // The bounds that only keep products from overflowing would read as noise.
-  if (has_min && has_max && max < (1 << 20)) {
-    return text("in ", min_excluded ? "(" : "[", number_text(min), ", ", number_text(max),
-                max_excluded ? ")" : "]");
-  }
-  if (has_min) return text(min_excluded ? "> " : ">= ", number_text(min));
-  return {};
-}
-
 std::string expectation(const ConfigField& field, ValueKind kind) {
-  const std::string numbers = range_text(field);
-  const std::string range = numbers.empty() ? "" : text(" ", numbers);
+  const std::string range = range_text(field);
   const std::string inferred = field.infers.empty() ? "" : text(", or -1 (", field.infers, ")");
   switch (kind) {
     case ValueKind::boolean:
       return "true or false";
     case ValueKind::integer:
-      return (field.unit == Unit::bytes ? "a size such as 512Mi" : "an integer") + range + inferred;
+      if (field.unit == Unit::bytes) return text("bytes", range, ", as 4096 or 512Mi", inferred);
+      return text("an integer", range, inferred);
     case ValueKind::real:
-      return (field.unit == Unit::seconds ? "seconds or a duration such as 3h50m" : "a number") +
-             range + inferred;
+      if (field.unit == Unit::seconds) return text("seconds", range, ", as 90 or 3h50m", inferred);
+      return text("a number", range, inferred);
     case ValueKind::string:
-      return field.choices.empty() ? "a string" : "one of " + quoted_list(field.choices);
+      if (field.choices.empty()) return "a string";
+      return text(field.choices.size() > 1 ? "one of " : "", joined(field.choices));
     case ValueKind::real_list:
       return text("a list of ", field.count, " numbers", range);
     case ValueKind::section:
-      return "a section of keys and values";
+      return "a section (key: value)";
     case ValueKind::section_list:
       return "a list of sections (- key: value)";
   }
@@ -163,11 +170,7 @@ std::string read_value(const ConfigField& field, const YamlNode& node, std::int6
 std::string read_value(const ConfigField& field, const YamlNode& node, std::uint64_t& value) {
   const std::optional<std::uint64_t> read =
       is_plain(node) ? parse_unsigned(node.scalar) : std::nullopt;
-  if (!read) {
-    ConfigField shown = field;
-    shown.range = at_least(0);
-    return wrong(shown, ValueKind::integer, node, number_hint(node, true));
-  }
+  if (!read) return wrong(field, ValueKind::integer, node, number_hint(node, true));
   value = *read;
   return {};
 }
@@ -200,7 +203,7 @@ std::string read_value(const ConfigField& field, const YamlNode& node, std::stri
   };
   if (is_string && has(field.absent.values)) {
     return text(field.absent.what, " ('", node.scalar,
-                "') is not in this build, which has: ", quoted_list(field.choices));
+                "') is not in this build, which has: ", joined(field.choices));
   }
   if (is_string && !field.choices.empty() && !has(field.choices)) {
     const std::string_view near = closest(node.scalar, field.choices);

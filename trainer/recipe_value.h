@@ -31,8 +31,6 @@ consteval ValueKind kind_of() {
 
 /// What the key takes, in words: "an integer >= 1, or -1 (num_attention_heads)".
 std::string expectation(const ConfigField& field, ValueKind kind);
-/// The accepted numbers in words: ">= 1", "in [0, 1)"; empty if any.
-std::string range_text(const ConfigField& field);
 /// What was written, in words: "the string 'abc'".
 std::string describe(const YamlNode& node);
 

@@ -5,6 +5,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <array>
 #include <istream>
 #include <optional>
 #include <streambuf>
@@ -33,22 +34,12 @@ class ViewBuffer : public std::streambuf {
   }
 };
 
-// The offset of the first byte that is not part of printable UTF-8 text, or npos.
-std::size_t first_bad_byte(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const bool control = lead < 0x20 && lead != '\t' && lead != '\n' && lead != '\r';
-    if (control || lead == 0x7F) return i;
-    const int length = lead < 0x80                   ? 1
-                       : lead >= 0xC2 && lead < 0xE0 ? 2
-                       : (lead & 0xF0) == 0xE0       ? 3
-                       : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                     : 0;
-    if (length == 0 || i + static_cast<std::size_t>(length) > text.size()) return i;
-    for (std::size_t k = 1; k < static_cast<std::size_t>(length); ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return i;
-    }
-    i += static_cast<std::size_t>(length);
+// The offset of the first byte that is not part of readable text, or npos.
+std::size_t first_bad_byte(std::string_view input) {
+  for (std::size_t i = 0; i < input.size();) {
+    const std::size_t length = character_length(input, i);
+    if (length == 0) return i;
+    i += length;
   }
   return std::string_view::npos;
 }
@@ -66,7 +57,14 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  YamlNode take() { return std::move(root_); }
+  /// The tree, once the text has been read to its end.
+  YamlNode take() {
+    // Reported only now: an unclosed `{` also looks like such a key, until its error comes.
+    if (complex_key_.known()) {
+      diagnostics_.error(complex_key_, "a key must be a plain word, not a list or a map");
+    }
+    return std::move(root_);
+  }
 
   Mark mark_of(const YAML::Mark& mark) const {
     if (mark.line < 0) return {source_, 1, 1};
@@ -146,7 +144,7 @@ class TreeBuilder : public YAML::EventHandler {
     const Mark at = mark_of(mark);
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
-    if (expects_key()) stop(at, "a key must be a plain word, not a list or a map");
+    if (expects_key() && !complex_key_.known()) complex_key_ = at;
     if (open_.size() >= max_depth) stop(at, text("nested deeper than ", max_depth, " levels"));
     open_.push_back({.node = {.kind = kind, .mark = at},
                      .has_key = false,
@@ -194,6 +192,7 @@ class TreeBuilder : public YAML::EventHandler {
   YamlNode root_;
   int values_ = 0;
   int documents_ = 0;
+  Mark complex_key_;
 };
 
 // True if the text may go to the parser.
@@ -215,19 +214,37 @@ bool is_readable(std::string_view input, int source, Diagnostics& diagnostics) {
       before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
   const Mark at{source, static_cast<int>(std::count(before.begin(), before.end(), '\n')) + 1,
                 count_characters(before.substr(line_begin), bad) + 1};
-  diagnostics.error(at, text("byte ", static_cast<int>(static_cast<unsigned char>(input[bad])),
-                             " is not UTF-8 text; is this a recipe?"));
+  diagnostics.error(at, "this byte is not text; a recipe is UTF-8 without control characters");
   return false;
 }
+
+struct SyntaxHint {
+  std::string_view message;  // yaml-cpp's
+  std::string_view meaning;
+};
+constexpr std::array syntax_hints = {
+    SyntaxHint{"end of map flow not found", "a { is not closed"},
+    SyntaxHint{"end of sequence flow not found", "a [ is not closed"},
+    SyntaxHint{"illegal EOF in scalar", "a quoted text does not end"},
+    SyntaxHint{"illegal map value",
+               "a key is out of place: the keys of a section start in one column, and a value with "
+               "': ' in it needs quotes"},
+    SyntaxHint{"unknown token", "a value that starts with this character needs quotes"},
+    SyntaxHint{"the referenced anchor is not defined", "a value that starts with * needs quotes"},
+    SyntaxHint{"alias not found after *", "a value that starts with * needs quotes"},
+    SyntaxHint{"anchor not found after &", "a value that starts with & needs quotes"},
+};
 
 void report_syntax(const YAML::ParserException& e, const TreeBuilder& builder,
                    std::string_view input, Diagnostics& diagnostics) {
   const Mark at = builder.mark_of(e.mark);
   const std::string_view line = line_of(input, at.line);
-  const bool tab =
-      line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
-  diagnostics.error(
-      at, text("not valid YAML: ", e.msg, tab ? "; indent with spaces, not with tabs" : ""));
+  const std::string_view indent = line.substr(0, line.find_first_not_of(" \t"));
+  const auto hint = std::ranges::find(syntax_hints, e.msg, &SyntaxHint::message);
+  const std::string meaning(hint == syntax_hints.end() ? e.msg : hint->meaning);
+  const bool tab = indent.find('\t') != std::string_view::npos;
+  diagnostics.error(at, tab ? "not valid YAML: indent with spaces, not with tabs"
+                            : text("not valid YAML: ", meaning));
 }
 
 }  // namespace
@@ -245,8 +262,6 @@ YamlNode* YamlNode::find(std::string_view name) {
 }
 
 std::optional<YamlNode> read_yaml(std::string_view input, int source, Diagnostics& diagnostics) {
-  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-  if (input.starts_with(byte_order_mark)) input.remove_prefix(byte_order_mark.size());
   if (!is_readable(input, source, diagnostics)) return std::nullopt;
   ViewBuffer buffer(input);
   std::istream stream(&buffer);

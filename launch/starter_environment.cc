@@ -1,0 +1,36 @@
+#include "launch/starter_environment.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <initializer_list>
+#include <string_view>
+
+namespace boostr {
+
+namespace {
+
+// The first of these variables that holds a number.
+int number_from(std::initializer_list<const char*> names, int otherwise) {
+  for (const char* name : names) {
+    const char* value = std::getenv(name);
+    if (value == nullptr) continue;
+    const std::string_view text(value);
+    int number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc{} && end == text.data() + text.size() && number >= 0) return number;
+  }
+  return otherwise;
+}
+
+}  // namespace
+
+StarterEnvironment read_starter_environment() {
+  // Slurm's number of tasks is also set in a batch script, where there is one process: it is not
+  // used.
+  return {.rank = number_from({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}, 0),
+          .local_rank =
+              number_from({"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"}, 0),
+          .ranks = number_from({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}, 0)};
+}
+
+}  // namespace boostr

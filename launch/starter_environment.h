@@ -1,0 +1,15 @@
+#pragma once
+
+namespace boostr {
+
+/// What mpirun or srun tell a process about itself, before MPI starts.
+struct StarterEnvironment {
+  int rank = 0;
+  int local_rank = 0;  ///< among the processes of this host; 0 speaks for the host
+  int ranks = 0;       ///< 0: not told; started without mpirun, or by a starter that does not say
+};
+
+/// Reads the environment of Open MPI, PMI (MPICH, Intel MPI) and Slurm.
+StarterEnvironment read_starter_environment();
+
+}  // namespace boostr
