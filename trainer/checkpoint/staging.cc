@@ -1,0 +1,62 @@
+#include "trainer/checkpoint/staging.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <thread>
+
+namespace boostr {
+namespace {
+
+constexpr std::size_t alignment = 64;
+constexpr std::size_t piece_bytes = std::size_t{4} << 20;
+
+struct Piece {
+  std::byte* to;
+  const std::byte* from;
+  std::size_t bytes;
+};
+
+std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+/// Threads take pieces in turn, so one that is held up elsewhere does not hold up the others.
+void copy_pieces(const std::vector<Piece>& pieces, int num_threads) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < pieces.size(); i = next++)
+      std::memcpy(pieces[i].to, pieces[i].from, pieces[i].bytes);
+  };
+  std::vector<std::jthread> threads;
+  const auto wanted =
+      std::min<std::size_t>(static_cast<std::size_t>(std::max(1, num_threads)), pieces.size());
+  for (std::size_t i = 1; i < wanted; ++i) threads.emplace_back(work);
+  work();
+}
+
+}  // namespace
+
+std::vector<CheckpointTensor> Staging::copy(const std::vector<CheckpointTensor>& tensors,
+                                            int num_threads) {
+  std::size_t total = 0;
+  for (const CheckpointTensor& tensor : tensors) total += aligned(In(tensor.local).bytes());
+  if (total > memory_.size()) {
+    memory_ = Buffer();  // first give back, then take: never both at a time
+    memory_ = Buffer(total);
+  }
+  std::vector<CheckpointTensor> staged = tensors;
+  std::vector<Piece> pieces;
+  std::byte* to = memory_.data();
+  for (CheckpointTensor& tensor : staged) {
+    const std::size_t bytes = In(tensor.local).bytes();
+    const auto* from = tensor.local.as<const std::byte>();
+    for (std::size_t at = 0; at < bytes; at += piece_bytes) {
+      pieces.push_back({to + at, from + at, std::min(piece_bytes, bytes - at)});
+    }
+    tensor.local.data = to;
+    to += aligned(bytes);
+  }
+  copy_pieces(pieces, num_threads);
+  return staged;
+}
+
+}  // namespace boostr
