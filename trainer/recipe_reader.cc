@@ -184,6 +184,7 @@ class SectionReader {
   std::set<std::string>& unread_;
   std::vector<std::string_view> known_;
   std::vector<ConfigField> missing_;
+  int unknown_ = 0;
   bool foreign_model_ =
       false;  // of a family that this build does not have: its keys mean nothing here
 };
