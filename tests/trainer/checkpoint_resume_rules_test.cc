@@ -11,7 +11,9 @@ namespace {
 Recipe base() {
   Recipe recipe;
   recipe.output = "runs/a";
-  recipe.data.train = {{.text = "a.txt"}, {.text = "b.txt", .weight = 2.0}};
+  recipe.data.train.resize(2);
+  recipe.data.train[0].text = "a.txt";
+  recipe.data.train[1].text = "b.txt";
   return recipe;
 }
 
