@@ -95,7 +95,7 @@ using FillFn = void(Stream&, Out y, double value);
 using CastFn = void(Stream&, Out y, In x);
 
 enum class Reduction : std::uint8_t { sum, max };
-/// y (one element, acc) = reduction of all of x, in a fixed order.
+/// y (one element, acc or f64: then sums are added in f64) = reduction of all of x, in a fixed order.
 using ReduceFn = void(Stream&, Out y, In x, Reduction);
 /// y[row] (acc) = reduction along the last dimension.
 using ReduceRowsFn = void(Stream&, Out y, In x, Reduction);

@@ -41,26 +41,30 @@ Accumulator<S> reduced(const S* x, std::int64_t count, Reduction reduction) {
   return reduction == Reduction::sum ? sum_of(x, count) : max_of(x, count);
 }
 
-/// Sum of squares in f64, where the square of no f32 overflows.
-template <class S>
-double squares_of(const S* x, std::int64_t count) {
+/// Sum of term(x) in f64; `term` takes and returns vectors of double.
+template <class S, class Term>
+double sum_in_f64(const S* x, std::int64_t count, Term term) {
   using A = Accumulator<S>;
   using Half __attribute__((vector_size(simd_bytes / 2))) = float;
   Vec<double> low{}, high{};
   for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
     const Vec<A> v = load_n(x + i, n);
     if constexpr (std::is_same_v<A, double>) {
-      low += v * v;
+      low += term(v);
     } else {
       Half halves[2];
       std::memcpy(halves, &v, sizeof v);
-      const auto a = __builtin_convertvector(halves[0], Vec<double>);
-      const auto b = __builtin_convertvector(halves[1], Vec<double>);
-      low += a * a;
-      high += b * b;
+      low += term(__builtin_convertvector(halves[0], Vec<double>));
+      high += term(__builtin_convertvector(halves[1], Vec<double>));
     }
   });
   return reduce_add(low + high);
+}
+
+/// Sum of squares in f64, where the square of no f32 overflows.
+template <class S>
+double squares_of(const S* x, std::int64_t count) {
+  return sum_in_f64(x, count, [](Vec<double> v) { return v * v; });
 }
 
 template <class S>
@@ -84,14 +88,19 @@ std::int64_t num_chunks(const In& x) { return (x.shape.numel() + chunk_size - 1)
 
 void reduce(Stream& stream, Out y, In x, Reduction reduction) {
   dispatch_float(x.dtype, [&]<class S>() {
+    const bool in_f64 = y.dtype == DType::f64 && reduction == Reduction::sum;
     const std::int64_t chunks = num_chunks(x);
     auto* const partial =
         reinterpret_cast<double*>(stream.scratch(std::size_t(chunks) * sizeof(double)));
     parallel_chunks(stream, x.shape.numel(), chunk_size,
                     [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
-                      partial[chunk] = reduced(x.as<S>() + begin, end - begin, reduction);
+                      const S* const from = x.as<S>() + begin;
+                      partial[chunk] =
+                          in_f64 ? sum_in_f64(from, end - begin, [](Vec<double> v) { return v; })
+                                 : reduced(from, end - begin, reduction);
                     });
-    *y.as<Accumulator<S>>() = static_cast<Accumulator<S>>(reduced(partial, chunks, reduction));
+    const double result = reduced(partial, chunks, reduction);
+    dispatch_float(y.dtype, [&]<class R>() { *y.as<R>() = static_cast<R>(result); });
   });
 }
 

@@ -62,6 +62,11 @@ class CpuAllocator {
     release_cached_locked();
   }
 
+  void reset_peak() {
+    const std::scoped_lock lock(mutex_);
+    stats_.peak_bytes_in_use = stats_.bytes_in_use;
+  }
+
   AllocatorStats stats() {
     const std::scoped_lock lock(mutex_);
     return stats_;
@@ -112,6 +117,8 @@ Buffer::Buffer(std::size_t bytes, Device /*device*/) : size_(bytes) {
 }
 
 AllocatorStats allocator_stats(Device /*device*/) { return CpuAllocator::instance().stats(); }
+
+void reset_peak_memory(Device /*device*/) { CpuAllocator::instance().reset_peak(); }
 
 void release_cached_memory(Device /*device*/) { CpuAllocator::instance().release_cached(); }
 

@@ -36,6 +36,8 @@ class Buffer {
 };
 
 AllocatorStats allocator_stats(Device device = cpu_device);
+/// The peak counts from what is in use now.
+void reset_peak_memory(Device device = cpu_device);
 /// Returns cached blocks to the system.
 void release_cached_memory(Device device = cpu_device);
 

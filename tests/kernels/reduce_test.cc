@@ -45,6 +45,17 @@ TEST(Reduce, SumsEveryElement) {
   });
 }
 
+TEST(Reduce, SumsInF64IntoF64) {
+  for_each_level([](const KernelTable& level) {
+    auto x = TestTensor::filled(DType::f32, {norm_chunk + 3}, 1.0);
+    x.set(0, 0x1p27);  // adding 1 to this changes nothing in f32
+    TestTensor y(DType::f64, {});
+    Stream stream(cpu_device);
+    level.reduce(stream, y, x, Reduction::sum);
+    EXPECT_EQ(y.at(0), 0x1p27 + norm_chunk + 2);
+  });
+}
+
 TEST(Reduce, FindsTheLargestWhereverItIs) {
   for_each_type([](const KernelTable& level, DType dtype) {
     auto x = TestTensor::uniform(dtype, {norm_chunk + 33}, 2, -3, -1);
