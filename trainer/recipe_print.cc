@@ -1,8 +1,8 @@
 #include "trainer/recipe_print.h"
 
+#include <algorithm>
 #include <map>
-#include <utility>
-#include <vector>
+#include <string_view>
 
 #include "trainer/recipe_fields.h"
 #include "trainer/recipe_value.h"
@@ -147,6 +147,24 @@ std::string explained_yaml(const LoadedRecipe& loaded) {
     yaml += "\n";
   }
   return yaml;
+}
+
+std::vector<RecipeChange> changes(const Recipe& before, const Recipe& after) {
+  const std::vector<Line> old_lines = Writer::lines(before), new_lines = Writer::lines(after);
+  const auto value_in = [](const std::vector<Line>& lines, const std::string& path) {
+    const auto line = std::ranges::find(lines, path, &Line::path);
+    return line == lines.end() ? std::string() : line->value;
+  };
+  std::vector<RecipeChange> found;
+  for (const Line& line : new_lines) {
+    const std::string old_value = value_in(old_lines, line.path);
+    if (old_value != line.value) found.push_back({line.path, old_value, line.value});
+  }
+  for (const Line& line : old_lines) {
+    const bool gone = std::ranges::find(new_lines, line.path, &Line::path) == new_lines.end();
+    if (gone && !line.value.empty()) found.push_back({line.path, line.value, ""});
+  }
+  return found;
 }
 
 }  // namespace boostr

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "trainer/recipe_load.h"
 
@@ -13,5 +14,13 @@ std::string resolved_yaml(const Recipe& recipe);
 /// The same with the origin of each value as a comment: `default`, `file:line`, `override
 /// 'key=value'`.
 std::string explained_yaml(const LoadedRecipe& loaded);
+
+/// A key whose value differs between two recipes; an absent one is "".
+struct RecipeChange {
+  std::string path;  ///< `lr_schedule.warmup_steps`, `data.train.0.weight`
+  std::string before, after;
+};
+/// Every key in which two recipes differ, in the order of the recipe.
+std::vector<RecipeChange> changes(const Recipe& before, const Recipe& after);
 
 }  // namespace boostr

@@ -1,1 +1,24 @@
+// AdamW (arXiv 1711.05101): p -= lr wd p; p -= lr mhat / (sqrt(vhat) + eps), in one pass over
+// memory.
+#include "kernels/cpu/adam_moments.h"
 #include "kernels/cpu/kernels.h"
+
+namespace boostr::cpu::BOOSTR_ISA {
+
+void adamw(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWStep& step) {
+  for_each_slice_part(stream, slices, [&](std::size_t index, std::int64_t begin, std::int64_t end) {
+    const OptimizerSlice& slice = slices[index];
+    dispatch_master(slice, [&]<class A>() {
+      const AdamMoments<A> moments(step);
+      const SlicePointers<A> pointers(slice);
+      const A keep = A(1 - slice.lr * slice.weight_decay), lr = A(slice.lr);
+      write_weights<A>(slice, begin, end, [&](std::int64_t i, std::int64_t n) {
+        Vec<A> m, v;
+        moments.update(pointers, i, n, m, v);
+        return keep * load_n(pointers.master + i, n) - lr * moments.direction(m, v);
+      });
+    });
+  });
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA

@@ -1,1 +1,102 @@
+// LAMB (arXiv 1904.00962), algorithm 2. The trust ratio needs the norm of a whole tensor's update
+// first, and a tensor may lie on several ranks, so there are two passes: moments and norms; then p
+// -= lr trust u.
+#include <algorithm>
+
+#include "kernels/cpu/adam_moments.h"
 #include "kernels/cpu/kernels.h"
+
+namespace boostr::cpu::BOOSTR_ISA {
+namespace {
+
+/// Squared norms of the weights and of the update, or part of them.
+struct SquaredNorms {
+  double weights = 0.0, update = 0.0;
+};
+
+/// u = mhat / (sqrt(vhat) + eps) + wd p
+template <class A>
+struct LambUpdate {
+  AdamMoments<A> moments;
+  A weight_decay;
+
+  LambUpdate(const AdamWStep& step, const OptimizerSlice& slice)
+      : moments(step), weight_decay(A(slice.weight_decay)) {}
+  Vec<A> operator()(Vec<A> p, Vec<A> m, Vec<A> v) const {
+    return moments.direction(m, v) + weight_decay * p;
+  }
+};
+
+/// Updates the moments of [begin, end) and returns this part's norms.
+template <class A>
+SquaredNorms update_moments(const OptimizerSlice& slice, const LambUpdate<A>& new_update,
+                            std::int64_t begin, std::int64_t end) {
+  const SlicePointers<A> pointers(slice);
+  Vec<double> weights{}, update{};
+  for_each_vector(end - begin, lanes<A>, [&](std::int64_t i, std::int64_t n) {
+    Vec<A> m, v;
+    new_update.moments.update(pointers, begin + i, n, m, v);
+    const Vec<A> p = load_n(pointers.master + begin + i, n);
+    weights = add_squares(weights, p);
+    update = add_squares(update, new_update(p, m, v));
+  });
+  return {reduce_add(weights), reduce_add(update)};
+}
+
+std::int64_t chunks_of(const OptimizerSlice& slice) {
+  return (slice.master.shape.numel() + norm_chunk - 1) / norm_chunk;
+}
+
+}  // namespace
+
+void lamb_moments(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWStep& step,
+                  Out norms) {
+  std::int64_t chunks = 0;
+  for (const OptimizerSlice& slice : slices) chunks += chunks_of(slice);
+  // Norms of fixed chunks, added up in their order below: the bits do not depend on the threads.
+  auto* parts =
+      reinterpret_cast<SquaredNorms*>(stream.scratch(std::size_t(chunks) * sizeof(SquaredNorms)));
+  parallel_for(stream, chunks, 1, [&](std::int64_t first, std::int64_t last) {
+    std::int64_t before = 0;  // chunks of the slices before this one
+    for (const OptimizerSlice& slice : slices) {
+      const std::int64_t count = chunks_of(slice);
+      dispatch_master(slice, [&]<class A>() {
+        const LambUpdate<A> new_update(step, slice);
+        for (std::int64_t c = std::max(first, before); c < std::min(last, before + count); ++c) {
+          const std::int64_t begin = (c - before) * norm_chunk;
+          parts[c] = update_moments(slice, new_update, begin,
+                                    std::min(begin + norm_chunk, slice.master.shape.numel()));
+        }
+      });
+      before += count;
+    }
+  });
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    SquaredNorms sum;
+    for (std::int64_t c = chunks_of(slices[i]); c > 0; --c, ++parts) {
+      sum.weights += parts->weights;
+      sum.update += parts->update;
+    }
+    norms.as<double>()[2 * i] = sum.weights;
+    norms.as<double>()[2 * i + 1] = sum.update;
+  }
+}
+
+void lamb_apply(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWStep& step,
+                std::span<const double> trust) {
+  for_each_slice_part(stream, slices, [&](std::size_t index, std::int64_t begin, std::int64_t end) {
+    const OptimizerSlice& slice = slices[index];
+    dispatch_master(slice, [&]<class A>() {
+      const LambUpdate<A> new_update(step, slice);
+      const SlicePointers<A> pointers(slice);
+      const A rate = A(slice.lr * trust[index]);
+      write_weights<A>(slice, begin, end, [&](std::int64_t i, std::int64_t n) {
+        const Vec<A> p = load_n(pointers.master + i, n);
+        const Vec<A> m = load_n(pointers.exp_avg + i, n), v = load_n(pointers.exp_avg_sq + i, n);
+        return p - rate * new_update(p, m, v);
+      });
+    });
+  });
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA

@@ -106,6 +106,28 @@ inline V max(V a, V b) { return a > b ? a : b; }
 template <class V>
 inline V min(V a, V b) { return a < b ? a : b; }
 
+/// Square root of each lane, correctly rounded.
+template <class V>
+inline V sqrt(V v) {
+  using A = std::remove_cvref_t<decltype(v[0])>;
+  A part[lanes<A>];
+  std::memcpy(part, &v, sizeof v);
+  for (A& value : part) value = std::sqrt(value);
+  std::memcpy(&v, part, sizeof v);
+  return v;
+}
+
+/// sum + v^2 in f64; for f32 both halves of v go to the same lanes, first half first.
+inline Vec<double> add_squares(Vec<double> sum, Vec<double> v) { return sum + v * v; }
+inline Vec<double> add_squares(Vec<double> sum, Vec<float> v) {
+  using Half __attribute__((vector_size(simd_bytes / 2))) = float;
+  Half halves[2];
+  std::memcpy(halves, &v, sizeof v);
+  const auto first = __builtin_convertvector(halves[0], Vec<double>);
+  const auto second = __builtin_convertvector(halves[1], Vec<double>);
+  return sum + first * first + second * second;
+}
+
 /// Sum of the lanes, pairwise: a fixed order.
 template <class V>
 inline auto reduce_add(V v) {

@@ -94,11 +94,18 @@ void CheckpointWriter::write(const std::vector<CheckpointTensor>& tensors) {
                 std::memory_order_release);
 }
 
+void CheckpointWriter::reserve(const std::vector<CheckpointTensor>& tensors) {
+  expect(status() == SaveStatus::idle, "CheckpointWriter::reserve: a save is under way");
+  wait();
+  staging_.reserve(tensors);
+  worker_ = std::jthread([this] { staging_.populate(); });
+}
+
 void CheckpointWriter::begin(const std::vector<CheckpointTensor>& tensors,
                              const TrainingState& state) {
   expect(status() == SaveStatus::idle, "CheckpointWriter::begin: the save of step ", state_.step,
          " is not committed yet");
-  wait();  // for the removal of old checkpoints
+  wait();  // for the removal of old checkpoints, or for reserve
   std::vector<CheckpointTensor> staged = staging_.copy(tensors, options_.copy_threads);
   state_ = state;
   status_.store(SaveStatus::writing, std::memory_order_release);

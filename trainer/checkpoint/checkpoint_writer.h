@@ -53,6 +53,10 @@ class CheckpointWriter {
   /// removes it.
   ~CheckpointWriter() = default;
 
+  /// Takes the memory that begin() copies such tensors to, in the background: call before training,
+  /// lest the first begin() be slower than the others. No communication. Throws Error(memory).
+  void reserve(const std::vector<CheckpointTensor>& tensors);
+
   /// Copies this rank's tensors, whose shards together must hold every element once, and starts
   /// writing them in the background. No communication. Call only when idle. Throws Error(memory)
   /// when the copy has no room.

@@ -1,15 +1,21 @@
 #include "trainer/checkpoint/staging.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <thread>
+#include <utility>
+
+#include "kernels/runtime/error.h"
 
 namespace boostr {
 namespace {
 
 constexpr std::size_t alignment = 64;
 constexpr std::size_t piece_bytes = std::size_t{4} << 20;
+constexpr std::size_t page_bytes = 4096;
 
 struct Piece {
   std::byte* to;
@@ -35,17 +41,39 @@ void copy_pieces(const std::vector<Piece>& pieces, int num_threads) {
 
 }  // namespace
 
+Staging::~Staging() { release(); }
+
+void Staging::release() {
+  if (memory_ != nullptr) ::munmap(memory_, bytes_);
+  memory_ = nullptr;
+  bytes_ = 0;
+}
+
+void Staging::reserve(const std::vector<CheckpointTensor>& tensors) {
+  std::size_t bytes = 0;
+  for (const CheckpointTensor& tensor : tensors) bytes += aligned(In(tensor.local).bytes());
+  if (bytes <= bytes_) return;
+  release();  // first give back, then take: never both at a time
+  // Not a Buffer: its huge pages cost a long compaction when memory is full of cached files, as it
+  // is after a save.
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  require(
+      memory != MAP_FAILED, ExitCode::memory, "out of memory: cannot allocate ", bytes,
+      " bytes to copy the checkpoint to; set checkpoint.async: false, which writes without a copy");
+  memory_ = static_cast<std::byte*>(memory);
+  bytes_ = bytes;
+}
+
+void Staging::populate() {
+  for (std::size_t at = 0; at < bytes_; at += page_bytes) memory_[at] = std::byte{0};
+}
+
 std::vector<CheckpointTensor> Staging::copy(const std::vector<CheckpointTensor>& tensors,
                                             int num_threads) {
-  std::size_t total = 0;
-  for (const CheckpointTensor& tensor : tensors) total += aligned(In(tensor.local).bytes());
-  if (total > memory_.size()) {
-    memory_ = Buffer();  // first give back, then take: never both at a time
-    memory_ = Buffer(total);
-  }
+  reserve(tensors);
   std::vector<CheckpointTensor> staged = tensors;
   std::vector<Piece> pieces;
-  std::byte* to = memory_.data();
+  std::byte* to = memory_;
   for (CheckpointTensor& tensor : staged) {
     const std::size_t bytes = In(tensor.local).bytes();
     const auto* from = tensor.local.as<const std::byte>();

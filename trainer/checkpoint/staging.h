@@ -1,8 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
-#include "kernels/runtime/buffer.h"
 #include "trainer/checkpoint/checkpoint.h"
 
 namespace boostr {
@@ -11,12 +11,25 @@ namespace boostr {
 /// for the next time.
 class Staging {
  public:
+  Staging() = default;
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging();
+
+  /// Takes addresses for a copy of the tensors. Throws Error(memory) if the system refuses.
+  void reserve(const std::vector<CheckpointTensor>& tensors);
+  /// Makes the system put memory behind the addresses, which takes several times as long as a copy.
+  /// May run on another thread, while nothing else is called.
+  void populate();
   /// Copies the tensors on `num_threads` threads and returns them with `local` in this memory,
   /// valid until the next call.
   std::vector<CheckpointTensor> copy(const std::vector<CheckpointTensor>& tensors, int num_threads);
 
  private:
-  Buffer memory_;
+  void release();
+
+  std::byte* memory_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace boostr
