@@ -1,0 +1,159 @@
+#include "parallel/comm/trace.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "kernels/runtime/error.h"
+
+namespace boostr {
+namespace {
+
+/// How many calls of each rank a report shows.
+constexpr std::uint64_t shown_calls = 3;
+/// One rank of those that hang reports; the others only if that one does not end the run.
+constexpr double second_reporter_seconds = 1.0;
+
+std::uint64_t read(const std::uint64_t& word) {
+  return std::atomic_ref(const_cast<std::uint64_t&>(word)).load(std::memory_order_relaxed);
+}
+void write(std::uint64_t& word, std::uint64_t value) {
+  std::atomic_ref(word).store(value, std::memory_order_relaxed);
+}
+
+std::uint64_t pack(const Signature& signature, CallState state) {
+  return std::uint64_t(signature.kind) | std::uint64_t(signature.dtype) << 8 |
+         std::uint64_t(signature.reduce) << 16 | std::uint64_t(state) << 24 |
+         std::uint64_t(static_cast<std::uint32_t>(signature.peer)) << 32;
+}
+
+Signature unpack(const TraceEntry& entry) {
+  const std::uint64_t what = read(entry.what);
+  return {.kind = static_cast<CallKind>(what & 0xff),
+          .reduce = static_cast<ReduceOp>(what >> 16 & 0xff),
+          .dtype = static_cast<DType>(what >> 8 & 0xff),
+          .peer = static_cast<std::int32_t>(what >> 32),
+          .numel = static_cast<std::int64_t>(read(entry.numel))};
+}
+
+std::string describe(const TraceEntry& entry) {
+  static constexpr std::string_view states[] = {"in flight", "waiting", "done"};
+  const std::uint64_t name_words[2] = {read(entry.group_name[0]), read(entry.group_name[1])};
+  char group_name[17] = {};
+  std::memcpy(group_name, name_words, 16);
+  return text("#", read(entry.sequence), " ", unpack(entry), " in '", group_name, "' (",
+              states[read(entry.what) >> 24 & 0xff], ")");
+}
+
+std::string last_calls(const TraceRing& ring) {
+  const std::uint64_t count = read(ring.count);
+  if (count == 0) return "nothing";
+  std::string calls;
+  for (std::uint64_t i = count - std::min(count, shown_calls); i < count; ++i) {
+    calls += (calls.empty() ? "" : ", ") + describe(ring.entry[i % TraceRing::length]);
+  }
+  return calls;
+}
+
+std::string list_ranks(std::span<const int> ranks, const Wait& wait) {
+  std::string list = ranks.size() == 1 ? "rank " : "ranks ";
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    list += text(i == 0 ? "" : ", ", ranks[i]);
+    const int world_rank = wait.world_ranks[static_cast<std::size_t>(ranks[i])];
+    if (world_rank != ranks[i]) list += text(" (world rank ", world_rank, ")");
+  }
+  return list;
+}
+
+}  // namespace
+
+Trace::Trace(int world_rank, std::vector<TraceRing*> rings, std::shared_ptr<void> owner)
+    : world_rank_(world_rank), rings_(std::move(rings)), owner_(std::move(owner)) {}
+
+std::uint64_t Trace::record(const Signature& signature, std::string_view group_name,
+                            std::uint64_t sequence) {
+  TraceRing& ring = *rings_[static_cast<std::size_t>(world_rank_)];
+  const std::uint64_t number = ring.count;  // only this rank writes
+  TraceEntry& entry = ring.entry[number % TraceRing::length];
+  std::uint64_t name_words[2] = {};
+  std::memcpy(name_words, group_name.data(), std::min<std::size_t>(group_name.size(), 15));
+  write(entry.sequence, sequence);
+  write(entry.what, pack(signature, CallState::in_flight));
+  write(entry.numel, static_cast<std::uint64_t>(signature.numel));
+  write(entry.group_name[0], name_words[0]);
+  write(entry.group_name[1], name_words[1]);
+  write(ring.count, number + 1);
+  return number;
+}
+
+void Trace::set_state(std::uint64_t number, CallState state) {
+  TraceRing& ring = *rings_[static_cast<std::size_t>(world_rank_)];
+  if (ring.count - number > TraceRing::length) return;  // overwritten by later calls
+  std::uint64_t& what = ring.entry[number % TraceRing::length].what;
+  write(what, (read(what) & ~(std::uint64_t{0xff} << 24)) | std::uint64_t(state) << 24);
+}
+
+void Trace::begin_wait(const Wait& wait) {
+  const std::lock_guard lock(mutex_);
+  wait_ = wait;
+}
+
+void Trace::end_wait() {
+  const std::lock_guard lock(mutex_);
+  wait_.reset();
+}
+
+void Trace::set_timeout(std::chrono::duration<double> timeout) {
+  timeout_seconds_ = timeout.count();
+}
+
+std::chrono::duration<double> Trace::timeout() const {
+  return std::chrono::duration<double>(timeout_seconds_.load());
+}
+
+std::optional<std::string> Trace::overdue() const {
+  const std::lock_guard lock(mutex_);
+  if (!wait_) return std::nullopt;
+  const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - wait_->since;
+  if (waited < timeout()) return std::nullopt;
+  const bool message =
+      wait_->signature.kind == CallKind::send || wait_->signature.kind == CallKind::recv;
+  const std::vector<int> missing =
+      message ? std::vector<int>{} : wait_->group->missing(wait_->sequence);
+  int reporter = 0;
+  while (std::ranges::find(missing, reporter) != missing.end()) ++reporter;
+  const bool first = message || reporter == wait_->group->rank();
+  if (!first && waited.count() < timeout().count() + second_reporter_seconds) return std::nullopt;
+  return report(*wait_, waited.count(), missing);
+}
+
+void Trace::throw_if_overdue() const {
+  if (const std::optional<std::string> message = overdue()) {
+    throw Error(ExitCode::communication, *message);
+  }
+}
+
+std::string Trace::report(const Wait& wait, double seconds, std::span<const int> missing) const {
+  std::string message = text(wait.signature, ", operation #", wait.sequence, " of group '",
+                             wait.group_name, "', has waited ", seconds, " s: ");
+  if (wait.signature.kind == CallKind::send) {
+    message += "rank " + text(wait.signature.peer, " has not received it");
+  } else if (wait.signature.kind == CallKind::recv) {
+    message += "rank " + text(wait.signature.peer, " has not sent it");
+  } else if (missing.empty()) {
+    message += "every rank that is seen from here has entered it, but it has not finished";
+  } else {
+    message +=
+        list_ranks(missing, wait) + (missing.size() == 1 ? " has" : " have") + " not entered it";
+  }
+  message += ". Last calls:";
+  for (std::size_t rank = 0; rank < rings_.size(); ++rank) {
+    if (rings_[rank] != nullptr)
+      message += text("\n  rank ", rank, ": ", last_calls(*rings_[rank]));
+  }
+  return message +
+         "\nLook for the first error of a rank that is missing; if it is only slow, raise "
+         "communication.timeout";
+}
+
+}  // namespace boostr

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "parallel/comm/call.h"
+#include "parallel/comm/group.h"
+
+namespace boostr {
+
+enum class CallState : std::uint8_t { in_flight, waiting, done };
+
+/// One recorded call. Words are accessed atomically: other ranks read them when something hangs.
+struct TraceEntry {
+  std::uint64_t sequence;  ///< of the group's collectives, or of its messages
+  std::uint64_t what;      ///< kind, dtype, state, peer
+  std::uint64_t numel;
+  std::uint64_t group_name[2];  ///< the first 15 characters
+};
+
+/// The last calls of one rank, in memory that its peers on the host can read. Zero-filled is empty.
+struct TraceRing {
+  static constexpr std::uint64_t length = 64;
+  std::uint64_t count;
+  TraceEntry entry[length];
+};
+
+/// One operation that somebody waits for.
+struct Wait {
+  const Group* group = nullptr;
+  std::string_view group_name;
+  std::span<const int> world_ranks;  ///< by rank of the group
+  Signature signature;
+  std::uint64_t sequence = 0;
+  std::chrono::steady_clock::time_point since;
+};
+
+/// What one rank has called and what it waits for, over all its communicators.
+class Trace {
+ public:
+  /// rings[r]: where world rank r records, null where this rank cannot read it; `owner` keeps them
+  /// alive.
+  Trace(int world_rank, std::vector<TraceRing*> rings, std::shared_ptr<void> owner);
+
+  /// Records a call; returns its number for set_state.
+  std::uint64_t record(const Signature& signature, std::string_view group_name,
+                       std::uint64_t sequence);
+  void set_state(std::uint64_t number, CallState state);
+
+  void begin_wait(const Wait& wait);
+  void end_wait();
+
+  void set_timeout(std::chrono::duration<double> timeout);
+  std::chrono::duration<double> timeout() const;
+  /// If this rank waits for longer than the timeout: the message that says for what, which ranks
+  /// have not entered the operation, and what each rank called last. Callable from another thread.
+  std::optional<std::string> overdue() const;
+  /// Throws that message as Error(communication).
+  void throw_if_overdue() const;
+
+ private:
+  std::string report(const Wait& wait, double seconds, std::span<const int> missing) const;
+
+  int world_rank_;
+  std::vector<TraceRing*> rings_;
+  std::shared_ptr<void> owner_;
+  std::atomic<double> timeout_seconds_{300};
+  mutable std::mutex mutex_;  // guards wait_, and keeps the group alive while a report reads it
+  std::optional<Wait> wait_;
+};
+
+}  // namespace boostr
