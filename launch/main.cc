@@ -3,21 +3,28 @@
 #include <new>
 
 #include "launch/cli.h"
+#include "launch/launcher.h"
 #include "launch/starter_environment.h"
+#include "launch/train_command.h"
 
 namespace {
 
 using boostr::ExitCode;
 
-int run(const std::vector<std::string>& arguments, int ranks) {
-  const boostr::Actions actions{
-      .train = [](const boostr::LoadedRecipe&) -> int {
-        throw boostr::Error("training is not connected to the command line yet");
-      },
-      .launch = [](int, const std::vector<std::string>&) -> int {
-        throw boostr::Error("the launcher is not connected to the command line yet");
-      },
-      .ranks = ranks};
+/// The command line as typed, but for quotes.
+std::string joined(int argc, char** argv) {
+  std::string words = argv[0];
+  for (int i = 1; i < argc; ++i) words += boostr::text(" ", argv[i]);
+  return words;
+}
+
+int run(const std::string& command, const std::vector<std::string>& arguments, int ranks) {
+  const boostr::Actions actions{.train =
+                                    [&](const boostr::LoadedRecipe& recipe) {
+                                      return boostr::train_command(recipe, command);
+                                    },
+                                .launch = boostr::launch_under_mpirun,
+                                .ranks = ranks};
   const int code = boostr::run_command_line(arguments, actions, std::cout, std::cerr);
   std::cout.flush();
   boostr::require(std::cout.good(), ExitCode::internal, "cannot write to the standard output");
@@ -36,7 +43,7 @@ int main(int argc, char** argv) {
     return static_cast<int>(code);
   };
   try {
-    return run({argv + 1, argv + argc}, starter.ranks);
+    return run(joined(argc, argv), {argv + 1, argv + argc}, starter.ranks);
   } catch (const boostr::RecipeError& e) {
     return report(e.code(), "", e.what());  // complete, with its places
   } catch (const boostr::Error& e) {

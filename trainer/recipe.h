@@ -5,18 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "models/llama_config.h"
+#include "models/build.h"
 
 /// The recipe: what one training run is, as plain structs. Each field's name is its YAML key;
 /// reading, checking, printing and documenting them all walk one list of fields (recipe_fields.h).
 namespace boostr {
 
-/// What to train. `type` chooses which of the model configurations is read.
-struct ModelSection {
-  std::string type = "llama";
-  LlamaConfig llama;
-  friend bool operator==(const ModelSection&, const ModelSection&) = default;
-};
+using ModelSection = ModelConfig;
 
 /// One training source. Exactly one of text, jsonl, tokens is set.
 struct DataSource {

@@ -37,7 +37,8 @@ Tensor read_tensor(hid_t parent, const std::string& name, DType dtype) {
   const std::vector<std::int64_t> dims(sizes.begin(), sizes.end());
   const Tensor tensor = Tensor::empty(Shape(std::span<const std::int64_t>(dims)), dtype);
   const hid_t type = dtype == DType::f64 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT32;
-  expect(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor.out().data) >= 0, "cannot read ", name);
+  expect(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor.out().data) >= 0,
+         "cannot read ", name);
   return tensor;
 }
 

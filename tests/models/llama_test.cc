@@ -1,10 +1,11 @@
+#include "models/llama.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 
-#include "models/llama.h"
 #include "ops/autograd.h"
 #include "ops/copy.h"
 #include "ops/norm.h"
@@ -34,12 +35,14 @@ struct Subject {
       : model(fixture.config, fixture.input_ids.shape()[1], DType::f64),
         all(parameters(model)),
         microbatch{fixture.input_ids, fixture.targets, {}} {
-    for (const Parameter& parameter : all) copy_into(parameter.value(), fixture.parameters.at(parameter.name()));
+    for (const Parameter& parameter : all)
+      copy_into(parameter.value(), fixture.parameters.at(parameter.name()));
   }
 
   double loss_and_gradients(ActivationCheckpoint mode = ActivationCheckpoint::none) {
     for (Parameter& parameter : all) parameter.zero_grad();
-    const Tensor loss = forward_loss(model, microbatch, 1.0 / double(microbatch.targets.numel()), mode);
+    const Tensor loss =
+        forward_loss(model, microbatch, 1.0 / double(microbatch.targets.numel()), mode);
     backward(loss);
     return loss.item();
   }
@@ -59,7 +62,8 @@ TEST_P(Reference, ParametersHaveTheReferencesNamesAndShapes) {
   EXPECT_EQ(subject.all.size(), fixture_.parameters.size());
   for (const Parameter& parameter : subject.all) {
     ASSERT_TRUE(fixture_.parameters.contains(parameter.name())) << parameter.name();
-    EXPECT_EQ(parameter.shape(), fixture_.parameters.at(parameter.name()).shape()) << parameter.name();
+    EXPECT_EQ(parameter.shape(), fixture_.parameters.at(parameter.name()).shape())
+        << parameter.name();
   }
 }
 
@@ -79,19 +83,23 @@ TEST_P(Reference, RecomputedLayersGiveTheSameBits) {
   Subject direct(fixture_), recomputed(fixture_);
   EXPECT_EQ(direct.loss_and_gradients(), recomputed.loss_and_gradients(ActivationCheckpoint::full));
   for (std::size_t i = 0; i < direct.all.size(); ++i)
-    EXPECT_TRUE(std::ranges::equal(direct.all[i].grad().values<double>(), recomputed.all[i].grad().values<double>()))
+    EXPECT_TRUE(std::ranges::equal(direct.all[i].grad().values<double>(),
+                                   recomputed.all[i].grad().values<double>()))
         << direct.all[i].name();
 }
 
 TEST_P(Reference, InputThenWeightBackwardGivesTheSameBits) {
   Subject whole(fixture_), split(fixture_);
   whole.loss_and_gradients();
-  const Tensor loss = forward_loss(split.model, split.microbatch, 1.0 / double(split.microbatch.targets.numel()));
+  const Tensor loss =
+      forward_loss(split.model, split.microbatch, 1.0 / double(split.microbatch.targets.numel()));
   WeightGrads later = backward_input(loss, Tensor::full(loss.shape(), loss.dtype(), 1.0));
-  for (const Parameter& parameter : split.all) EXPECT_FALSE(parameter.has_grad()) << parameter.name();
+  for (const Parameter& parameter : split.all)
+    EXPECT_FALSE(parameter.has_grad()) << parameter.name();
   later.run();
   for (std::size_t i = 0; i < whole.all.size(); ++i)
-    EXPECT_TRUE(std::ranges::equal(whole.all[i].grad().values<double>(), split.all[i].grad().values<double>()))
+    EXPECT_TRUE(std::ranges::equal(whole.all[i].grad().values<double>(),
+                                   split.all[i].grad().values<double>()))
         << whole.all[i].name();
 }
 
@@ -103,7 +111,8 @@ TEST_P(Reference, FiveAdamWStepsGiveTheSameLossesNormsAndWeights) {
     second.push_back(Tensor::zeros({parameter.numel()}, DType::f64));
   }
   for (std::size_t step = 0; step < fixture_.losses.size(); ++step) {
-    EXPECT_NEAR(subject.loss_and_gradients(), fixture_.losses[step], tolerance * fixture_.losses[step]);
+    EXPECT_NEAR(subject.loss_and_gradients(), fixture_.losses[step],
+                tolerance * fixture_.losses[step]);
     double squares = 0;
     for (const Parameter& parameter : subject.all) squares += sum_of_squares(parameter.grad());
     const double norm = std::sqrt(squares);
@@ -112,21 +121,27 @@ TEST_P(Reference, FiveAdamWStepsGiveTheSameLossesNormsAndWeights) {
     for (std::size_t i = 0; i < subject.all.size(); ++i) {
       const Parameter& parameter = subject.all[i];
       const Shape flat{parameter.numel()};
-      slices.push_back({.master = parameter.value().view(flat).out(), .exp_avg = first[i].out(),
-                        .exp_avg_sq = second[i].out(), .param = {}, .grad = parameter.grad().view(flat).in(),
-                        .lr = fixture_.lr,
-                        .weight_decay = parameter.shape().num_dims() >= 2 ? fixture_.weight_decay : 0.0});
+      slices.push_back(
+          {.master = parameter.value().view(flat).out(),
+           .exp_avg = first[i].out(),
+           .exp_avg_sq = second[i].out(),
+           .param = {},
+           .grad = parameter.grad().view(flat).in(),
+           .lr = fixture_.lr,
+           .weight_decay = parameter.shape().num_dims() >= 2 ? fixture_.weight_decay : 0.0});
     }
     const double clip = std::min(1.0, fixture_.max_norm / (norm + 1e-6));
-    adamw_step(slices, {fixture_.beta1, fixture_.beta2, fixture_.eps, clip, static_cast<std::int64_t>(step) + 1});
+    adamw_step(slices, {fixture_.beta1, fixture_.beta2, fixture_.eps, clip,
+                        static_cast<std::int64_t>(step) + 1});
   }
   for (const Parameter& parameter : subject.all)
     expect_near(parameter.value(), fixture_.updated.at(parameter.name()), parameter.name());
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, Reference, ::testing::ValuesIn(testing::fixture_paths()), [](const auto& info) {
-  return std::filesystem::path(info.param).stem().string();
-});
+INSTANTIATE_TEST_SUITE_P(Fixtures, Reference, ::testing::ValuesIn(testing::fixture_paths()),
+                         [](const auto& info) {
+                           return std::filesystem::path(info.param).stem().string();
+                         });
 
 TEST(LlamaFlops, CountsSixPerMultipliedParameterAndTwelvePerVisiblePair) {
   LlamaConfig config;
@@ -137,14 +152,17 @@ TEST(LlamaFlops, CountsSixPerMultipliedParameterAndTwelvePerVisiblePair) {
   config.intermediate_size = 16;
   Llama untied(config, 64, DType::f32);
   double total = 0;
-  for (const Parameter& parameter : parameters(untied)) total += static_cast<double>(parameter.numel());
+  for (const Parameter& parameter : parameters(untied))
+    total += static_cast<double>(parameter.numel());
   const double multiplied = total - 100 * 8;
   EXPECT_DOUBLE_EQ(untied.flops_per_sequence(64), 6 * multiplied * 64 + 6 * 3 * 64.0 * 64 * 8);
   config.sliding_window = 64;
-  EXPECT_DOUBLE_EQ(Llama(config, 64, DType::f32).flops_per_sequence(64), untied.flops_per_sequence(64));
+  EXPECT_DOUBLE_EQ(Llama(config, 64, DType::f32).flops_per_sequence(64),
+                   untied.flops_per_sequence(64));
   config.sliding_window = 0;
   config.tie_word_embeddings = true;
-  EXPECT_DOUBLE_EQ(Llama(config, 64, DType::f32).flops_per_sequence(64), untied.flops_per_sequence(64));
+  EXPECT_DOUBLE_EQ(Llama(config, 64, DType::f32).flops_per_sequence(64),
+                   untied.flops_per_sequence(64));
 }
 
 TEST(Initialisation, IsAFunctionOfSeedNameAndGlobalIndex) {
@@ -160,7 +178,8 @@ TEST(Initialisation, IsAFunctionOfSeedNameAndGlobalIndex) {
       const std::int64_t column0 = axis == 1 ? shard_begin(6, index, 3) : 0;
       for (std::int64_t r = 0; r < part.shape()[0]; ++r)
         for (std::int64_t c = 0; c < part.shape()[1]; ++c)
-          EXPECT_EQ(values.values<float>()[r * part.shape()[1] + c], all.values<float>()[(row0 + r) * 6 + column0 + c]);
+          EXPECT_EQ(values.values<float>()[r * part.shape()[1] + c],
+                    all.values<float>()[(row0 + r) * 6 + column0 + c]);
     }
   }
   Parameter other({10, 6}, DType::f32, {0, 0.02});

@@ -1,9 +1,9 @@
+#include "models/layers/rope_tables.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numbers>
-
-#include "models/layers/rope_tables.h"
 
 namespace boostr {
 namespace {
@@ -27,7 +27,8 @@ TEST(RopeFrequencies, LinearDividesPositions) {
 // Llama 3.1's own settings: wavelengths below 8192 / 4 are kept, above 8192 / 1 divided by 8.
 TEST(RopeFrequencies, Llama3KeepsShortWavesAndStretchesLongOnes) {
   const RopeScaling scaling{.rope_type = "llama3", .factor = 8.0};
-  const auto plain = rope_frequencies(128, 500000.0, {}), scaled = rope_frequencies(128, 500000.0, scaling);
+  const auto plain = rope_frequencies(128, 500000.0, {}),
+             scaled = rope_frequencies(128, 500000.0, scaling);
   for (std::size_t i = 0; i < 64; ++i) {
     const double wavelength = 2 * std::numbers::pi / plain.inverse_frequency[i];
     const double ratio = scaled.inverse_frequency[i] / plain.inverse_frequency[i];
@@ -42,10 +43,13 @@ TEST(RopeFrequencies, Llama3KeepsShortWavesAndStretchesLongOnes) {
   }
 }
 
-// Equations 17 and 22 of arXiv 2309.00071: gamma(r) ramps between beta_slow and beta_fast rotations.
+// Equations 17 and 22 of arXiv 2309.00071: gamma(r) ramps between beta_slow and beta_fast
+// rotations.
 TEST(RopeFrequencies, YarnInterpolatesByPartsAndHeatsTheAttention) {
-  const RopeScaling scaling{.rope_type = "yarn", .factor = 4.0, .original_max_position_embeddings = 4096};
-  const auto plain = rope_frequencies(128, 10000.0, {}), scaled = rope_frequencies(128, 10000.0, scaling);
+  const RopeScaling scaling{
+      .rope_type = "yarn", .factor = 4.0, .original_max_position_embeddings = 4096};
+  const auto plain = rope_frequencies(128, 10000.0, {}),
+             scaled = rope_frequencies(128, 10000.0, scaling);
   EXPECT_DOUBLE_EQ(scaled.attention_factor, 0.1 * std::log(4.0) + 1);
   for (std::size_t i = 0; i < 64; ++i) {
     const double rotations = 4096 * plain.inverse_frequency[i] / (2 * std::numbers::pi);

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace boostr {
+
+/// Starts `ranks` processes of this program with `arguments` under mpirun, with the binding and
+/// oversubscription flags that fit this machine, and returns their exit code. A signal that asks to
+/// stop (Ctrl-C, SIGTERM, SIGHUP) reaches the ranks as SIGUSR1, which they answer with a checkpoint
+/// and exit code 75; a second one ends them at once. (mpirun itself would kill them a second
+/// later.) Error(usage) if mpirun is not installed.
+int launch_under_mpirun(int ranks, const std::vector<std::string>& arguments);
+
+/// The command line that launch_under_mpirun runs.
+std::vector<std::string> mpirun_command(int ranks, int cores, bool root, const std::string& program,
+                                        const std::vector<std::string>& arguments);
+
+}  // namespace boostr

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ops/parameter.h"
+#include "parallel/zero.h"
+#include "trainer/recipe.h"
+
+namespace boostr {
+
+/// Master weights and moments of the owned slices, and the update rule: AdamW, LAMB or SGD, one
+/// fused pass over all tensors (LAMB two). Masters are of the accumulator type; where the compute
+/// type is that already the parameter itself is the master, otherwise the pass also writes the
+/// rounded weights back.
+class Optimizer {
+ public:
+  /// Allocates the state (moments zero, masters uninitialised: see initialize_master).
+  Optimizer(const OptimizerSection& section, std::vector<OwnedSlice> slices);
+
+  /// One update with learning rate section.lr * lr_factor; every gradient is multiplied by
+  /// `grad_factor` first. `step` counts from 1.
+  void step(std::int64_t step, double lr_factor, double grad_factor);
+
+  /// L2 norm of grad_factor * all owned gradients, from fixed-order partial sums over fixed chunks
+  /// of each parameter.
+  double grad_norm(double grad_factor) const;
+
+  /// What a checkpoint holds of slice i: master, exp_avg, exp_avg_sq (undefined where the rule
+  /// keeps none), flat.
+  struct SliceState {
+    OwnedSlice slice;
+    Tensor master, exp_avg, exp_avg_sq;
+  };
+  std::span<const SliceState> state() const { return state_; }
+
+  /// Copies every master into its parameter's compute-type value, after masters were initialised or
+  /// loaded.
+  void write_parameters();
+
+ private:
+  OptimizerSection section_;
+  std::vector<SliceState> state_;
+  std::vector<double> lr_factors_, weight_decays_;
+};
+
+/// lr factor and weight decay of the parameter `name` with `num_dims` dimensions under `section`:
+/// decay applies to tensors of two or more dimensions (embeddings and head included) unless a group
+/// says otherwise.
+struct GroupSettings {
+  double lr_factor = 1.0;
+  double weight_decay = 0.0;
+};
+GroupSettings group_settings(const OptimizerSection& section, const std::string& name,
+                             int num_dims);
+
+}  // namespace boostr

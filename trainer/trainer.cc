@@ -1,0 +1,154 @@
+#include "trainer/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/build.h"
+#include "ops/autograd.h"
+#include "ops/copy.h"
+#include "trainer/agreement.h"
+
+namespace boostr {
+
+DType dtype_named(const std::string& name) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16, DType::f64})
+    if (boostr::name(dtype) == name) return dtype;
+  throw Error(ExitCode::usage,
+              text("unknown precision.compute '", name, "'; choose f32, bf16, f16 or f64"));
+}
+
+namespace {
+
+ActivationCheckpoint mode_named(const std::string& name) {
+  if (name == "none") return ActivationCheckpoint::none;
+  if (name == "full") return ActivationCheckpoint::full;
+  throw Error(ExitCode::usage,
+              text("unknown activation_checkpoint.mode '", name, "'; choose none or full"));
+}
+
+Tensor token_tensor(const std::vector<std::int32_t>& tokens, const Batch& batch) {
+  return Tensor::of(Shape{batch.batch, batch.seq_len}, tokens);
+}
+
+Microbatch microbatch_of(const Batch& batch) {
+  Microbatch microbatch{
+      token_tensor(batch.input_ids, batch), token_tensor(batch.targets, batch), {}};
+  if (!batch.documents.empty()) microbatch.documents = token_tensor(batch.documents, batch);
+  return microbatch;
+}
+
+}  // namespace
+
+Trainer::Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset)
+    : recipe_(recipe),
+      mesh_(mesh),
+      dataset_(dataset),
+      compute_(dtype_named(recipe.precision.compute)),
+      mode_(mode_named(recipe.activation_checkpoint.mode)),
+      model_(build_model(recipe.model, recipe.training.seq_len, compute_)),
+      parameters_(parameters(*model_)),
+      lr_schedule_(recipe.lr_schedule, recipe.training.steps),
+      loss_scaler_(compute_, recipe.precision.initial_loss_scale,
+                   recipe.precision.loss_scale_window),
+      loader_(std::make_unique<BatchLoader>(
+          dataset, start_cursor(dataset.shares(), recipe.training.seed), rank_slice())) {
+  zero_ = std::make_unique<Zero>(
+      parameters_, mesh.dp(),
+      ZeroOptions{recipe.parallelism.zero_stage, recipe.parallelism.bucket_bytes});
+  optimizer_ = std::make_unique<Optimizer>(recipe.optimizer, zero_->owned());
+  initialize();
+}
+
+RankSlice Trainer::rank_slice() const {
+  return {recipe_.training.global_batch_size, mesh_.dp().rank(), mesh_.dp().size()};
+}
+
+void Trainer::initialize() {
+  for (const Optimizer::SliceState& state : optimizer_->state()) {
+    const Tensor initial = initial_value(state.slice.parameter, recipe_.training.seed);
+    copy_into(state.master,
+              initial.view({initial.numel()}).rows(state.slice.begin, state.slice.numel));
+  }
+  optimizer_->write_parameters();
+  zero_->gather_parameters();
+}
+
+double Trainer::accumulate_gradients(const Batch& batch, double scale) {
+  const std::int64_t rows = recipe_.training.micro_batch_size;
+  for (Parameter& parameter : parameters_) parameter.zero_grad();
+  double loss = 0;
+  for (std::int64_t first = 0; first < batch.batch; first += rows) {
+    if (first + rows >= batch.batch) zero_->expect_last_microbatch();
+    const Microbatch microbatch =
+        microbatch_of(batch.rows(first, std::min(rows, batch.batch - first)));
+    const Tensor part = forward_loss(*model_, microbatch, scale, mode_);
+    backward(part);
+    loss += part.item();
+  }
+  zero_->reduce_gradients();
+  return loss;
+}
+
+StepReport Trainer::step() {
+  const Batch batch = loader_->next();
+  const double tokens = all_ranks_sum(mesh_.dp(), static_cast<double>(batch.num_targets));
+  StepReport report;
+  report.step = step_ + 1;
+  report.tokens = static_cast<std::int64_t>(tokens);
+  report.loss_scale = loss_scaler_.scale();
+  report.lr = recipe_.optimizer.lr * lr_schedule_.factor(report.step);
+  // The mean over the global batch: every rank divides by the same count, so gradients only need to
+  // be summed.
+  const double scale = report.loss_scale / std::max(tokens, 1.0);
+  report.loss = all_ranks_sum(mesh_.dp(), accumulate_gradients(batch, scale)) / report.loss_scale;
+  report.grad_norm = optimizer_->grad_norm(1.0 / report.loss_scale);
+  apply(report);
+  step_ = report.step;
+  return report;
+}
+
+void Trainer::apply(StepReport& report) {
+  const bool finite = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
+  const bool scale_lowered = loss_scaler_.update(finite);
+  if (!finite) {
+    require(scale_lowered || recipe_.training.non_finite == "skip", ExitCode::numeric, "step ",
+            report.step, ": loss ", report.loss, ", gradient norm ", report.grad_norm,
+            " is not finite; the weights are as before this step. Lower optimizer.lr, check the "
+            "data, or set "
+            "training.non_finite: skip");
+    report.skipped = true;
+    return;
+  }
+  const double max_norm = recipe_.training.max_norm;
+  const double clip = max_norm > 0 ? std::min(1.0, max_norm / (report.grad_norm + 1e-6)) : 1.0;
+  optimizer_->step(report.step, lr_schedule_.factor(report.step), clip / report.loss_scale);
+  zero_->gather_parameters();
+}
+
+ValidationReport Trainer::validate() {
+  const NoGrad no_grad;
+  const std::int64_t batches =
+      std::min(dataset_.num_validation_batches(recipe_.training.global_batch_size),
+               recipe_.training.validation_batches);
+  double loss = 0, tokens = 0;
+  for (std::int64_t i = 0; i < batches; ++i) {
+    const Batch batch = dataset_.validation_batch(i, rank_slice());
+    const std::int64_t rows = recipe_.training.micro_batch_size;
+    for (std::int64_t first = 0; first < batch.batch; first += rows) {
+      const Microbatch part = microbatch_of(batch.rows(first, std::min(rows, batch.batch - first)));
+      loss += forward_loss(*model_, part, 1.0).item();
+    }
+    tokens += static_cast<double>(batch.num_targets);
+  }
+  loss = all_ranks_sum(mesh_.dp(), loss);
+  tokens = all_ranks_sum(mesh_.dp(), tokens);
+  return {loss / std::max(tokens, 1.0), static_cast<std::int64_t>(tokens)};
+}
+
+std::int64_t Trainer::num_parameters() const {
+  std::int64_t sum = 0;
+  for (const Parameter& parameter : parameters_) sum += parameter.global_shape().numel();
+  return sum;
+}
+
+}  // namespace boostr

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/model.h"
+#include "parallel/mesh.h"
+#include "parallel/zero.h"
+#include "trainer/checkpoint/checkpoint.h"
+#include "trainer/data/batch_loader.h"
+#include "trainer/loss_scaler.h"
+#include "trainer/lr_schedule.h"
+#include "trainer/optimizer.h"
+#include "trainer/recipe.h"
+
+namespace boostr {
+
+/// What one training step did, the same on every rank.
+struct StepReport {
+  std::int64_t step = 0;  ///< counts from 1
+  double loss = 0;  ///< mean cross entropy over all targets of the global batch, before the update;
+                    ///< nats per token
+  double grad_norm = 0;  ///< before clipping
+  double lr = 0;
+  double loss_scale = 1;    ///< that the gradients were computed with
+  bool skipped = false;     ///< a non-finite loss or gradient: no update was made
+  std::int64_t tokens = 0;  ///< targets of the global batch
+};
+
+/// Mean loss over validation data.
+struct ValidationReport {
+  double loss = 0;
+  std::int64_t tokens = 0;
+};
+
+/// The element type that precision.compute names; Error(usage) for another.
+DType dtype_named(const std::string& name);
+
+/// The model, its optimizer and its data on one rank of a mesh, and the step that advances them.
+/// Collective: every rank makes the same calls.
+class Trainer {
+ public:
+  /// Builds the model and initialises it from training.seed. `dataset` must outlive the trainer.
+  Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset);
+
+  /// One optimizer step on the next global batch. Throws Error(numeric) on every rank alike if the
+  /// loss or a gradient is not finite and training.non_finite is `stop`.
+  StepReport step();
+  /// Mean loss over the validation samples, at most training.validation_batches global batches.
+  ValidationReport validate();
+
+  std::int64_t steps_done() const { return step_; }
+  /// Elements of all parameters, each counted once.
+  std::int64_t num_parameters() const;
+  double flops_per_sequence() const { return model_->flops_per_sequence(recipe_.training.seq_len); }
+
+  /// The tensors this rank writes to a checkpoint, and the state all ranks share (without the
+  /// recipe).
+  std::vector<CheckpointTensor> checkpoint_tensors() const;
+  TrainingState training_state() const;
+  /// Every tensor this rank needs from a checkpoint. Once they are filled, restore() continues from
+  /// there and returns what is different about the data, a sentence each.
+  std::vector<CheckpointTensor> tensors_to_load() const;
+  std::vector<std::string> restore(const TrainingState& state);
+
+ private:
+  void initialize();
+  /// Forward and backward over the batch's microbatches and the reduction over ranks; returns scale
+  /// * the sum of this rank's cross entropies.
+  double accumulate_gradients(const Batch& batch, double scale);
+  /// Clips and updates, or skips the step.
+  void apply(StepReport& report);
+  RankSlice rank_slice() const;
+
+  Recipe recipe_;
+  Mesh& mesh_;
+  const Dataset& dataset_;
+  DType compute_;
+  ActivationCheckpoint mode_;
+  std::unique_ptr<Model> model_;
+  std::vector<Parameter> parameters_;
+  std::unique_ptr<Zero> zero_;
+  std::unique_ptr<Optimizer> optimizer_;
+  LrSchedule lr_schedule_;
+  LossScaler loss_scaler_;
+  std::unique_ptr<BatchLoader> loader_;
+  std::int64_t step_ = 0;
+};
+
+}  // namespace boostr
