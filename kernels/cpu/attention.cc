@@ -57,9 +57,14 @@ class ForwardTask {
                        end = panel(panels_.end - 1).keys_end;
     for (std::int64_t first = begin / key_tile * key_tile; first < end; first += key_tile) {
       const std::int64_t count = std::min(key_tile, end - first);
-      load_keys(scratch_.k, k.as<S>(), first, count);
-      load_keys(scratch_.v, v.as<S>(), first, count);
-      for (std::int64_t i = panels_.begin; i < panels_.end; ++i) add_tile(i, first, count);
+      widen_rows(scratch_.k, key_rows(k.as<S>(), first, count), round_up(count, panel_rows));
+      widen_rows(scratch_.v, key_rows(v.as<S>(), first, count), round_up(count, panel_rows));
+      const std::int64_t next = first + count, next_count = std::min(key_tile, end - next);
+      for (std::int64_t i = panels_.begin; i < panels_.end; ++i) {
+        prefetch_rows(key_rows(k.as<S>(), next, next_count), i - panels_.begin, panels_.size());
+        prefetch_rows(key_rows(v.as<S>(), next, next_count), i - panels_.begin, panels_.size());
+        add_tile(i, first, count);
+      }
     }
     for (std::int64_t i = panels_.begin; i < panels_.end; ++i) finish(i, out.as<S>(), lse.as<A>());
   }
@@ -79,10 +84,8 @@ class ForwardTask {
     }
   }
 
-  void load_keys(A* tile, const S* source, std::int64_t first, std::int64_t count) const {
-    const Rows<const S> rows{source + shape_.key_offset(b_, first, group_), shape_.key_stride(),
-                             count, shape_.dim};
-    widen_rows(tile, rows, round_up(count, panel_rows));
+  Rows<const S> key_rows(const S* source, std::int64_t first, std::int64_t count) const {
+    return {source + shape_.key_offset(b_, first, group_), shape_.key_stride(), count, shape_.dim};
   }
 
   /// Adds the keys [first, first + count) to what panel `index` has seen.
@@ -131,9 +134,11 @@ class ForwardTask {
 /// but tasks for every thread. (A query's result does not depend on it.)
 template <class A>
 std::int64_t panels_per_task(const AttentionShape& shape, int num_threads) {
-  const std::int64_t queries = shape.dim <= 128 ? 192 : 96;
+  const std::int64_t queries = std::clamp<std::int64_t>(24576 / shape.dim, 96, 384);
+  const std::int64_t most = std::max<std::int64_t>(1, queries / panel_width<A>);
+  if (num_threads == 1) return most;
   const std::int64_t all = panels_per_group(shape, panel_width<A>) * shape.batch * shape.groups;
-  return std::clamp<std::int64_t>(all / (4 * num_threads), 1, queries / panel_width<A>);
+  return std::clamp<std::int64_t>(all / (4 * num_threads), 1, most);
 }
 
 template <class S>
@@ -145,26 +150,25 @@ void attention_of(Stream& stream, Out out, Out lse, In q, In k, In v, In documen
   const std::int64_t per_task = panels_per_task<A>(shape, stream.num_threads());
   const std::int64_t tasks = (panels + per_task - 1) / per_task;
 
-  Workspace counter(nullptr);
-  static_cast<void>(DocumentBounds(counter, documents));
-  const std::size_t shared_bytes = counter.bytes();
-  static_cast<void>(ForwardScratch<A>(counter, shape.dim, per_task));
-  const std::size_t thread_bytes = counter.bytes() - shared_bytes;
-  std::byte* const base =
-      stream.scratch(shared_bytes + thread_bytes * std::size_t(stream.num_threads()));
-  Workspace shared(base);
-  const DocumentBounds bounds(shared, documents);
+  const auto share = [&](Workspace& workspace) { return DocumentBounds(workspace, documents); };
+  const auto own = [&](Workspace& workspace) {
+    return ForwardScratch<A>(workspace, shape.dim, per_task);
+  };
+  const std::size_t shared_bytes = workspace_bytes(share), thread_bytes = workspace_bytes(own);
+  std::byte* const base = stream.scratch(shared_bytes + thread_bytes * stream.num_threads());
+  Workspace front(base);
+  const DocumentBounds bounds = share(front);
   bounds.fill(documents);
 
-  const std::int64_t groups = shape.batch * shape.groups;
-  parallel_tasks(stream, groups * tasks, [&](std::int64_t task, int thread) {
-    // Causal rows cost more the later they come: last first, so that the small tasks level the
+  parallel_tasks(stream, shape.batch * shape.groups * tasks, [&](std::int64_t task, int thread) {
+    // Causal queries cost more the later they come: last first, so that small tasks level the
     // threads at the end.
-    const std::int64_t part = tasks - 1 - task / groups, b = task % groups / shape.groups;
-    Workspace own(base + shared_bytes + thread_bytes * std::size_t(thread));
-    const ForwardScratch<A> scratch(own, shape.dim, per_task);
+    const std::int64_t part = tasks - 1 - task % tasks;
+    const std::int64_t b = task / tasks / shape.groups, group = task / tasks % shape.groups;
+    Workspace rest(base + shared_bytes + thread_bytes * thread);
+    const ForwardScratch<A> scratch = own(rest);
     const Visibility visibility = bounds.visibility(options, b, shape.sequence);
-    const ForwardTask<S> work(shape, visibility, scratch, b, task % shape.groups,
+    const ForwardTask<S> work(shape, visibility, scratch, b, group,
                               part_of(panels, 1, part, tasks));
     work.run(out, lse, q, k, v, options.scale);
   });

@@ -103,6 +103,14 @@ class Workspace {
   std::size_t bytes_ = 0;
 };
 
+/// Bytes that `lay_out(workspace)` takes.
+template <class LayOut>
+std::size_t workspace_bytes(LayOut&& lay_out) {
+  Workspace counter(nullptr);
+  static_cast<void>(lay_out(counter));
+  return counter.bytes();
+}
+
 /// Begin and end of the document around every position, [B, S] each; null without documents.
 struct DocumentBounds {
   DocumentBounds(Workspace& workspace, In documents)

@@ -53,28 +53,33 @@ struct GradScratch {
   Range* seen;            // [panels]: rows of the key tile that the panel sees
 };
 
-/// The order in which the tasks of a key/value head add to its tiles. Task i follows task i - step.
-class Turns {
- public:
-  Turns(Workspace& workspace, std::int64_t tasks, std::int64_t step)
-      : tasks_(tasks), step_(step), next_tile_(workspace.take<std::atomic<std::int64_t>>(tasks)) {}
-  void start() const {
-    for (std::int64_t i = 0; i < tasks_; ++i) std::construct_at(next_tile_ + i, 0);
-  }
-  /// Until the task before `task` is past `tile`.
-  void wait(std::int64_t task, std::int64_t tile) const {
-    if (task < step_) return;
-    while (next_tile_[task - step_].load(std::memory_order_acquire) <= tile)
-      std::this_thread::yield();
-  }
-  void pass(std::int64_t task, std::int64_t tile) const {
-    next_tile_[task].store(tile + 1, std::memory_order_release);
-  }
-  void finish(std::int64_t task) const { pass(task, std::numeric_limits<std::int64_t>::max() - 1); }
+/// A task's place in the line of tasks that add to the same dk and dv.
+struct Turn {
+  using Progress = std::atomic<std::int64_t>;
 
- private:
-  std::int64_t tasks_, step_;
-  std::atomic<std::int64_t>* next_tile_;  // [tasks]
+  /// Waits until the task in front is past `tile`.
+  void wait(std::int64_t tile) const {
+    if (previous == nullptr) return;
+    while (previous->load(std::memory_order_acquire) <= tile) std::this_thread::yield();
+  }
+  void pass(std::int64_t tile) const { own->store(tile + 1, std::memory_order_release); }
+  void finish() const { pass(std::numeric_limits<std::int64_t>::max() - 1); }
+
+  Progress* previous;  ///< the first tile that the task in front has yet to add to; null for the
+                       ///< first task
+  Progress* own;
+};
+
+/// Which queries of which key/value head a task has: as many heads at a time as there are threads,
+/// their parts in ascending order.
+struct TaskPlace {
+  TaskPlace(std::int64_t task, std::int64_t groups, std::int64_t parts, std::int64_t threads) {
+    const std::int64_t first = task / (threads * parts) * threads;
+    const std::int64_t together = std::min(threads, groups - first);
+    group = first + (task - first * parts) % together;
+    part = (task - first * parts) / together;
+  }
+  std::int64_t group, part;
 };
 
 /// dk and dv in the arithmetic type, [B, S, G, D]: the outputs themselves, or the workspace for
@@ -101,22 +106,22 @@ class GradTask {
         panels_(panels) {}
 
   void run(Out dq, KeyGradients<A> gradients, In dout, const AttentionSaved& saved, double scale,
-           const Turns& turns, std::int64_t task) const {
+           const Turn& turn) const {
     for (std::int64_t i = panels_.begin; i < panels_.end; ++i) load_queries(i, dout, saved, scale);
     const std::int64_t begin = panel(panels_.begin).keys_begin,
                        end = panel(panels_.end - 1).keys_end;
     for (std::int64_t tile = begin / key_tile; tile * key_tile < end; ++tile) {
       const std::int64_t first = tile * key_tile, count = std::min(key_tile, end - first);
-      load_keys(scratch_.k, saved.k.as<S>(), first, count);
-      load_keys(scratch_.v, saved.v.as<S>(), first, count);
+      widen_rows(scratch_.k, key_rows(saved.k.as<S>(), first, count), round_up(count, panel_rows));
+      widen_rows(scratch_.v, key_rows(saved.v.as<S>(), first, count), round_up(count, panel_rows));
       for (std::int64_t i = panels_.begin; i < panels_.end; ++i)
         differentiate_tile(i, first, count);
-      turns.wait(task, tile);
+      turn.wait(tile);
       add_key_gradients(gradients.dv, scratch_.p, scratch_.dout_rows, first, count);
       add_key_gradients(gradients.dk, scratch_.ds, scratch_.q_rows, first, count);
-      turns.pass(task, tile);
+      turn.pass(tile);
     }
-    turns.finish(task);
+    turn.finish();
     for (std::int64_t i = panels_.begin; i < panels_.end; ++i)
       store_queries(i, dq.as<S>(), A(scale));
   }
@@ -158,7 +163,8 @@ class GradTask {
 
   /// packed [D / grad_width][panels * panel][grad_width]: the rows of panel `slot`, zero past their
   /// ends.
-  void pack_rows(A* packed, std::int64_t slot, const Rows<const S>& rows, A factor) const {
+  [[gnu::noinline]] void pack_rows(A* packed, std::int64_t slot, const Rows<const S>& rows,
+                                   A factor) const {
     const std::int64_t queries = panels_.size() * width;
     for (std::int64_t d = 0; d < shape_.dim; d += grad_width<A>) {
       A* to = packed + d * queries + slot * width * grad_width<A>;
@@ -173,10 +179,8 @@ class GradTask {
     }
   }
 
-  void load_keys(A* tile, const S* source, std::int64_t first, std::int64_t count) const {
-    const Rows<const S> rows{source + shape_.key_offset(b_, first, group_), shape_.key_stride(),
-                             count, shape_.dim};
-    widen_rows(tile, rows, round_up(count, panel_rows));
+  Rows<const S> key_rows(const S* source, std::int64_t first, std::int64_t count) const {
+    return {source + shape_.key_offset(b_, first, group_), shape_.key_stride(), count, shape_.dim};
   }
 
   /// p^T and ds^T of panel `index` for the keys [first, first + count), zero where it sees none;
@@ -204,7 +208,7 @@ class GradTask {
   }
 
   /// p: scores become probabilities; ds: dp becomes ds. Both zero outside the rows `seen`.
-  void differentiate_softmax(A* p, A* ds, Range seen, std::int64_t slot) const {
+  [[gnu::noinline]] void differentiate_softmax(A* p, A* ds, Range seen, std::int64_t slot) const {
     RegisterTile<2, panel_vectors, A> row;
 #pragma GCC unroll 8
     for (int w = 0; w < panel_vectors; ++w) {
@@ -246,9 +250,11 @@ class GradTask {
 
   /// One register tile of add_key_gradients, from the panels that see any of its keys.
   template <int W>
-  void add_register_tile(Rows<A> c, const A* a, const A* b, std::int64_t key) const {
+  [[gnu::noinline]] void add_register_tile(Rows<A> c, const A* a, const A* b,
+                                           std::int64_t key) const {
     std::int64_t slot = 0;
     while (slot < panels_.size() && scratch_.seen[slot].end <= key) ++slot;
+    for (std::int64_t i = 0; i < c.count; ++i) __builtin_prefetch(c.data + i * c.stride, 1);
     RegisterTile<grad_rows, W, A> tile{};
     for (; slot < panels_.size() && scratch_.seen[slot].begin < key + grad_rows; ++slot) {
       const A* corner = a + (slot * key_tile + key) * width;
@@ -292,63 +298,84 @@ std::int64_t panels_per_task(const AttentionShape& shape) {
   return std::max<std::int64_t>(1, queries / panel_width<A>);
 }
 
+/// What all threads share.
+template <class A>
+struct SharedScratch {
+  SharedScratch(Workspace& workspace, In documents, Out dk, Out dv, std::int64_t tasks)
+      : bounds(workspace, documents),
+        progress(workspace.take<Turn::Progress>(tasks)),
+        sums{in_arithmetic_type(workspace, dk), in_arithmetic_type(workspace, dv)},
+        tasks(tasks),
+        numel(dk.shape.numel()) {}
+
+  static A* in_arithmetic_type(Workspace& workspace, Out gradient) {
+    return gradient.dtype == dtype_of<A> ? gradient.as<A>()
+                                         : workspace.take<A>(gradient.shape.numel());
+  }
+  void clear(const Stream& stream, In documents) const {
+    bounds.fill(documents);
+    for (std::int64_t i = 0; i < tasks; ++i) std::construct_at(progress + i, 0);
+    parallel_for(stream, numel, 4096, [&](std::int64_t begin, std::int64_t end) {
+      std::fill(sums.dk + begin, sums.dk + end, A{});
+      std::fill(sums.dv + begin, sums.dv + end, A{});
+    });
+  }
+  template <class S>
+  void round_to(const Stream& stream, S* dk, S* dv) const {
+    parallel_for(stream, numel, 4096, [&](std::int64_t begin, std::int64_t end) {
+      std::int64_t i = begin;
+      for (; i + lanes<A> <= end; i += lanes<A>) {
+        store(dk + i, load(sums.dk + i));
+        store(dv + i, load(sums.dv + i));
+      }
+      for (; i < end; ++i) {
+        dk[i] = static_cast<S>(sums.dk[i]);
+        dv[i] = static_cast<S>(sums.dv[i]);
+      }
+    });
+  }
+
+  DocumentBounds bounds;
+  Turn::Progress* progress;  // [B * G][parts]
+  KeyGradients<A> sums;
+  std::int64_t tasks, numel;
+};
+
 template <class S>
 void attention_grad_of(Stream& stream, Out dq, Out dk, Out dv, In dout, const AttentionSaved& saved,
                        AttentionOptions options) {
   using A = Accumulator<S>;
-  constexpr bool in_place = std::is_same_v<S, A>;
   const AttentionShape shape(saved.q, saved.k);
   const std::int64_t panels = panels_per_group(shape, panel_width<A>);
   const std::int64_t per_task = panels_per_task<A>(shape);
-  const std::int64_t parts = (panels + per_task - 1) / per_task,
-                     groups = shape.batch * shape.groups;
-  const std::int64_t numel = dk.shape.numel();
+  const std::int64_t parts = (panels + per_task - 1) / per_task;
+  const std::int64_t groups = shape.batch * shape.groups;
 
-  Workspace counter(nullptr);
-  const auto lay_out = [&](Workspace& workspace) {
-    struct Shared {
-      DocumentBounds bounds;
-      Turns turns;
-      A *dk, *dv;
-    };
-    return Shared{DocumentBounds(workspace, saved.documents),
-                  Turns(workspace, parts * groups, groups),
-                  in_place ? dk.as<A>() : workspace.take<A>(numel),
-                  in_place ? dv.as<A>() : workspace.take<A>(numel)};
+  const auto share = [&](Workspace& workspace) {
+    return SharedScratch<A>(workspace, saved.documents, dk, dv, groups * parts);
   };
-  static_cast<void>(lay_out(counter));
-  const std::size_t shared_bytes = counter.bytes();
-  static_cast<void>(GradScratch<A>(counter, shape.dim, per_task));
-  const std::size_t thread_bytes = counter.bytes() - shared_bytes;
-  std::byte* const base =
-      stream.scratch(shared_bytes + thread_bytes * std::size_t(stream.num_threads()));
-  Workspace workspace(base);
-  const auto shared = lay_out(workspace);
-  shared.bounds.fill(saved.documents);
-  shared.turns.start();
-  parallel_for(stream, numel, 4096, [&](std::int64_t begin, std::int64_t end) {
-    std::fill(shared.dk + begin, shared.dk + end, A{});
-    std::fill(shared.dv + begin, shared.dv + end, A{});
-  });
+  const auto own = [&](Workspace& workspace) {
+    return GradScratch<A>(workspace, shape.dim, per_task);
+  };
+  const std::size_t shared_bytes = workspace_bytes(share), thread_bytes = workspace_bytes(own);
+  std::byte* const base = stream.scratch(shared_bytes + thread_bytes * stream.num_threads());
+  Workspace front(base);
+  const SharedScratch<A> shared = share(front);
+  shared.clear(stream, saved.documents);
 
   parallel_tasks(stream, groups * parts, [&](std::int64_t task, int thread) {
-    const std::int64_t b = task % groups / shape.groups;
-    Workspace own(base + shared_bytes + thread_bytes * std::size_t(thread));
-    const GradScratch<A> scratch(own, shape.dim, per_task);
+    const TaskPlace place(task, groups, parts, stream.num_threads());
+    const std::int64_t b = place.group / shape.groups;
+    Workspace rest(base + shared_bytes + thread_bytes * thread);
+    const GradScratch<A> scratch = own(rest);
     const Visibility visibility = shared.bounds.visibility(options, b, shape.sequence);
-    const GradTask<S> work(shape, visibility, scratch, b, task % shape.groups,
-                           part_of(panels, 1, task / groups, parts));
-    work.run(dq, {shared.dk, shared.dv}, dout, saved, options.scale, shared.turns, task);
+    const GradTask<S> work(shape, visibility, scratch, b, place.group % shape.groups,
+                           part_of(panels, 1, place.part, parts));
+    Turn::Progress* const progress = shared.progress + place.group * parts + place.part;
+    work.run(dq, shared.sums, dout, saved, options.scale,
+             {.previous = place.part == 0 ? nullptr : progress - 1, .own = progress});
   });
-
-  if constexpr (!in_place) {
-    parallel_for(stream, numel, 4096, [&](std::int64_t begin, std::int64_t end) {
-      for_each_vector(end - begin, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-        store_n(dk.as<S>() + begin + i, load_n(shared.dk + begin + i, n), n);
-        store_n(dv.as<S>() + begin + i, load_n(shared.dv + begin + i, n), n);
-      });
-    });
-  }
+  if constexpr (!std::is_same_v<S, A>) shared.round_to(stream, dk.as<S>(), dv.as<S>());
 }
 
 }  // namespace

@@ -48,9 +48,11 @@ using Index = std::conditional_t<std::is_same_v<A, float>, std::int32_t, std::in
 /// Hides the keys [begin, end) from the queries of the panel that do not see them. `scores` starts
 /// at key `first`.
 template <class A>
-inline void mask_scores(A* scores, std::int64_t first, std::int64_t begin, std::int64_t end,
-                        const Panel& panel, const Visibility& visibility) {
+[[gnu::noinline]] inline void mask_scores(A* scores, std::int64_t first, std::int64_t begin,
+                                          std::int64_t end, const Panel& panel,
+                                          const Visibility& visibility) {
   constexpr int width = panel_width<A>;
+  if (begin >= panel.common_begin && end <= panel.common_end) return;
   alignas(64) Index<A> from[width], to[width];
   for (int c = 0; c < width; ++c) {
     const std::int64_t query = panel.position + std::min<std::int64_t>(c, panel.count - 1);
@@ -87,7 +89,8 @@ struct SoftmaxState {
 
 /// scores = 2^(scores - peak) for `count` keys, updating the state.
 template <class A>
-inline void softmax_tile(A* scores, std::int64_t count, const SoftmaxState<A>& state) {
+[[gnu::noinline]] inline void softmax_tile(A* scores, std::int64_t count,
+                                           const SoftmaxState<A>& state) {
   constexpr int width = panel_width<A>, n = lanes<A>;
   RegisterTile<2, panel_vectors, A> peak;
 #pragma GCC unroll 8

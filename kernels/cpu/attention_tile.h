@@ -89,8 +89,8 @@ template <int M, int W, class A, class Element>
 /// c [rows][panel] = a b for rows a multiple of panel_rows; a [rows][depth] lies by rows, b
 /// [depth][panel].
 template <class A>
-inline void multiply_rows(A* c, const A* a, std::int64_t a_stride, const A* b, std::int64_t rows,
-                          std::int64_t depth) {
+[[gnu::noinline]] inline void multiply_rows(A* c, const A* a, std::int64_t a_stride, const A* b,
+                                            std::int64_t rows, std::int64_t depth) {
   constexpr int width = panel_width<A>;
   for (std::int64_t first = 0; first < rows; first += panel_rows) {
     RegisterTile<panel_rows, panel_vectors, A> tile{};
@@ -108,8 +108,9 @@ inline void multiply_rows(A* c, const A* a, std::int64_t a_stride, const A* b, s
 /// c [rows][panel] = c * factor[panel] + a^T b (no factor: null) for rows a multiple of panel_rows;
 /// a [depth][rows], b [depth][panel].
 template <class A>
-inline void multiply_columns(A* c, const A* factor, const A* a, std::int64_t a_stride, const A* b,
-                             std::int64_t rows, std::int64_t depth) {
+[[gnu::noinline]] inline void multiply_columns(A* c, const A* factor, const A* a,
+                                               std::int64_t a_stride, const A* b, std::int64_t rows,
+                                               std::int64_t depth) {
   constexpr int width = panel_width<A>;
   for (std::int64_t first = 0; first < rows; first += panel_rows) {
     RegisterTile<panel_rows, panel_vectors, A> tile;
@@ -179,7 +180,7 @@ struct Rows {
 
 /// packed [dim][panel] = factor * rows^T; columns past rows.count are zero.
 template <class S, class A = Accumulator<std::remove_const_t<S>>>
-inline void pack_transposed(A* packed, Rows<S> rows, A factor) {
+[[gnu::noinline]] inline void pack_transposed(A* packed, Rows<S> rows, A factor) {
   constexpr int n = lanes<A>;
   for (std::int64_t column = 0; column < panel_width<A>; column += n) {
     for_each_vector(rows.dim, n, [&](std::int64_t d, std::int64_t valid) {
@@ -198,7 +199,7 @@ inline void pack_transposed(A* packed, Rows<S> rows, A factor) {
 
 /// rows = (packed [padded dim][panel] * factor[panel])^T, rounded to the storage type.
 template <class S, class A = Accumulator<S>>
-inline void unpack_transposed(Rows<S> rows, const A* packed, const A* factor) {
+[[gnu::noinline]] inline void unpack_transposed(Rows<S> rows, const A* packed, const A* factor) {
   constexpr int n = lanes<A>;
   for (std::int64_t column = 0; column < rows.count; column += n) {
     for_each_vector(rows.dim, n, [&](std::int64_t d, std::int64_t valid) {
@@ -215,7 +216,7 @@ inline void unpack_transposed(Rows<S> rows, const A* packed, const A* factor) {
 
 /// tile [padded_count][tile_stride] = rows in the arithmetic type, zero past their ends.
 template <class S, class A = Accumulator<std::remove_const_t<S>>>
-inline void widen_rows(A* tile, Rows<S> rows, std::int64_t padded_count) {
+[[gnu::noinline]] inline void widen_rows(A* tile, Rows<S> rows, std::int64_t padded_count) {
   const std::int64_t stride = tile_stride<A>(rows.dim);
   for (std::int64_t i = 0; i < rows.count; ++i) {
     for_each_vector(rows.dim, lanes<A>, [&](std::int64_t d, std::int64_t valid) {
@@ -225,6 +226,18 @@ inline void widen_rows(A* tile, Rows<S> rows, std::int64_t padded_count) {
       store(tile + i * stride + d, Vec<A>{});
   }
   std::fill(tile + rows.count * stride, tile + padded_count * stride, A{});
+}
+
+/// Starts to bring piece `part` of `parts` of the rows into L2: rows of one head lie far apart,
+/// which the hardware does not foresee.
+template <class S>
+inline void prefetch_rows(Rows<S> rows, std::int64_t part, std::int64_t parts) {
+  const std::int64_t last = rows.count * (part + 1) / parts;
+  for (std::int64_t i = rows.count * part / parts; i < last; ++i) {
+    const char* row = reinterpret_cast<const char*>(rows.data + i * rows.stride);
+    const std::int64_t bytes = rows.dim * std::int64_t(sizeof(S));
+    for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(row + at, 0, 2);
+  }
 }
 
 }  // namespace boostr::cpu::BOOSTR_ISA

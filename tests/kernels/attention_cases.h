@@ -91,10 +91,10 @@ inline std::vector<AttentionCase> attention_cases() {
   };
   for (bool causal : {true, false}) {
     for (std::int64_t window : {0, 1, 5, 64, 1000})
-      cases.push_back({2, 133, 2, 1, 9, causal, window, 0});
+      cases.push_back({1, 133, 2, 1, 9, causal, window, 0});
     for (std::int64_t window : {0, 20})
       for (std::int64_t document : {1, 6, 60, 1000})
-        cases.push_back({2, 203, 4, 2, 10, causal, window, document});
+        cases.push_back({2, 121, 2, 1, 10, causal, window, document});
   }
   return cases;
 }

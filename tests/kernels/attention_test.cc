@@ -42,8 +42,8 @@ TEST(Attention, StaysFiniteForVeryLargeScores) {
   });
 }
 
-// Masked keys must not reach a query even as 0 * NaN.
-TEST(Attention, HiddenKeysDoNotSpreadNan) {
+// Keys that none of a panel's queries sees are skipped, not multiplied by zero.
+TEST(Attention, SkipsKeysThatNoQueryOfAPanelSees) {
   for_each_level([](const KernelTable& kernels) {
     AttentionProblem problem({1, 100, 1, 1, 8}, DType::f32);
     const std::int64_t poisoned = 40;

@@ -75,10 +75,12 @@ inline AttentionOutput attention(const AttentionInput& in) {
     const std::vector<double> s = scores(in, b, h, i);
     const double lse = log_sum_exp(s);
     result.lse[(b * in.heads + h) * in.sequence + i] = lse;
-    for (std::int64_t j = 0; j < in.sequence; ++j)
+    for (std::int64_t j = 0; j < in.sequence; ++j) {
+      if (!in.visible(b, i, j)) continue;
+      const double p = std::exp(s[j] - lse);
       for (std::int64_t d = 0; d < in.dim; ++d)
-        result.out[in.query_row(b, i, h) + d] +=
-            std::exp(s[j] - lse) * in.v[in.key_row(b, j, h) + d];
+        result.out[in.query_row(b, i, h) + d] += p * in.v[in.key_row(b, j, h) + d];
+    }
   });
   return result;
 }
@@ -95,17 +97,20 @@ inline AttentionGradients attention_grad(const AttentionInput& in,
     const std::vector<double> s = scores(in, b, h, i);
     const double lse = log_sum_exp(s);
     const std::int64_t query = in.query_row(b, i, h);
-    std::vector<double> dp(in.sequence);
+    std::vector<double> p(in.sequence), dp(in.sequence);
     double delta = 0;
     for (std::int64_t j = 0; j < in.sequence; ++j) {
+      if (!in.visible(b, i, j)) continue;
+      p[j] = std::exp(s[j] - lse);
       dp[j] = dot(dout, query, in.v, in.key_row(b, j, h), in.dim);
-      delta += std::exp(s[j] - lse) * dp[j];
+      delta += p[j] * dp[j];
     }
     for (std::int64_t j = 0; j < in.sequence; ++j) {
+      if (!in.visible(b, i, j)) continue;
       const std::int64_t key = in.key_row(b, j, h);
-      const double p = std::exp(s[j] - lse), ds = in.options.scale * p * (dp[j] - delta);
+      const double ds = in.options.scale * p[j] * (dp[j] - delta);
       for (std::int64_t d = 0; d < in.dim; ++d) {
-        result.dv[key + d] += p * dout[query + d];
+        result.dv[key + d] += p[j] * dout[query + d];
         result.dq[query + d] += ds * in.k[key + d];
         result.dk[key + d] += ds * in.q[query + d];
       }
