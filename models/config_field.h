@@ -39,7 +39,7 @@ struct NotInThisBuild {
   std::vector<std::string_view> values = {};  ///< of a string
   double above =
       std::numeric_limits<double>::infinity();  ///< of a number; of a bool: 0 refuses true
-  std::string_view what = {};                   ///< "ZeRO stages 1 to 3"
+  std::string_view what = {};                   ///< as in "this build has no ..."
 };
 
 struct ConfigField {

@@ -16,7 +16,7 @@ void fields(C& c, auto&& field) {
   field({.key = "type",
          .doc = "model family",
          .choices = {"llama"},
-         .absent = {.values = {"mamba2", "hybrid", "moe"}, .what = "this model"}},
+         .absent = {.values = {"mamba2", "hybrid", "moe"}, .what = "such model"}},
         c.type);
   fields(c.llama, field);
 }
@@ -63,7 +63,7 @@ void fields(C& c, auto&& field) {
   field({.key = "type",
          .doc = "how text becomes token ids; byte: the 256 byte values",
          .choices = {"byte"},
-         .absent = {.values = {"bpe"}, .what = "this tokenizer"}},
+         .absent = {.values = {"bpe"}, .what = "such tokenizer"}},
         c.type);
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "kernels/runtime/error.h"
 #include "trainer/recipe_suggest.h"
@@ -156,6 +157,24 @@ std::string foreign_key_hint(std::string_view key) {
     return text(foreign.project, "'s ", foreign.key, " is ", foreign.ours, is_path ? " here" : "");
   }
   return {};
+}
+
+std::string_view foreign_value(std::string_view value) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> values = {{
+      {"bfloat16", "bf16"},
+      {"float16", "f16"},
+      {"half", "f16"},
+      {"float32", "f32"},
+      {"float", "f32"},
+      {"float64", "f64"},
+      {"double", "f64"},
+      {"warmup-stable-decay", "wsd"},
+      {"inverse-square-root", "inverse_sqrt"},
+      {"swish", "silu"},
+  }};
+  const auto found =
+      std::ranges::find(values, value, &std::pair<std::string_view, std::string_view>::first);
+  return found == values.end() ? std::string_view() : found->second;
 }
 
 }  // namespace boostr

@@ -28,4 +28,7 @@ std::span<const ForeignKey> foreign_keys();
 /// nobody's.
 std::string foreign_key_hint(std::string_view key);
 
+/// Our name for a value that other projects write so (bfloat16: bf16); empty if there is none.
+std::string_view foreign_value(std::string_view value);
+
 }  // namespace boostr

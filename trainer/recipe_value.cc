@@ -22,12 +22,14 @@ std::string number_text(double value) {
   return whole ? text(static_cast<std::int64_t>(value)) : print_real(value);
 }
 
+// Bounds from here on only keep products from overflowing; they are named when they are hit.
+constexpr double unspoken_max = 1 << 20;
+
 // The accepted numbers in words; empty if any.
 std::string range_text(const ConfigField& field) {
   const auto [min, max, min_excluded, max_excluded] = field.range;
   const bool has_min = std::isfinite(min), has_max = std::isfinite(max);
-  // The bounds that only keep products from overflowing would read as noise.
-  if (has_min && has_max && max < (1 << 20)) {
+  if (has_min && has_max && max < unspoken_max) {
     return text(" in ", min_excluded ? "(" : "[", number_text(min), ", ", number_text(max),
                 max_excluded ? ")" : "]");
   }
@@ -42,6 +44,15 @@ std::string wrong(const ConfigField& field, ValueKind kind, const YamlNode& node
 }
 
 bool is_plain(const YamlNode& node) { return node.kind == YamlNode::Kind::scalar && !node.quoted; }
+
+bool is_string(const YamlNode& node) {
+  return node.kind == YamlNode::Kind::scalar &&
+         (node.quoted || scalar_kind(node.scalar) == ScalarKind::string);
+}
+
+bool contains(const std::vector<std::string_view>& values, std::string_view value) {
+  return std::ranges::find(values, value) != values.end();
+}
 
 // Why something that looks like a number is none here.
 std::string number_hint(const YamlNode& node, bool whole) {
@@ -75,18 +86,21 @@ bool asks_to_infer(const ConfigField& field, const YamlNode& node) {
 std::string check_number(const ConfigField& field, ValueKind kind, const YamlNode& node,
                          double value) {
   if (!in_range(field.range, value)) {
-    const bool too_large = value > field.range.max;
+    const bool too_large = value > field.range.max && field.range.max >= unspoken_max;
     return wrong(field, kind, node, too_large ? "at most " + number_text(field.range.max) : "");
   }
   if (value > field.absent.above) {
-    return text(field.absent.what, " is not in this build; set ", number_text(field.absent.above));
+    return text("this build has no ", field.absent.what, "; set ", number_text(field.absent.above));
   }
   return {};
 }
 
 template <class Integer>
 std::string read_integer(const ConfigField& field, const YamlNode& node, Integer& value) {
-  if (asks_to_infer(field, node)) return {};
+  if (asks_to_infer(field, node)) {
+    if (value > 0) value = -1;  // otherwise the default itself says so
+    return {};
+  }
   std::optional<std::int64_t> read;
   if (is_plain(node)) {
     read = field.unit == Unit::bytes ? parse_bytes(node.scalar) : parse_integer(node.scalar);
@@ -146,15 +160,14 @@ std::string describe(const YamlNode& node) {
   std::ranges::replace_if(
       shown, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   if (node.scalar.size() > longest) shown += "...";
-  const bool is_string = node.quoted || scalar_kind(node.scalar) == ScalarKind::string;
-  return is_string ? text("the string '", shown, "'") : shown;
+  return is_string(node) ? text("the string '", shown, "'") : shown;
 }
 
 std::string read_value(const ConfigField& field, const YamlNode& node, bool& value) {
   const std::optional<bool> read = is_plain(node) ? parse_bool(node.scalar) : std::nullopt;
   if (!read) return wrong(field, ValueKind::boolean, node);
   if (*read && field.absent.above < 1)
-    return text(field.absent.what, " is not in this build; set false");
+    return text("this build has no ", field.absent.what, "; set false");
   value = *read;
   return {};
 }
@@ -176,7 +189,10 @@ std::string read_value(const ConfigField& field, const YamlNode& node, std::uint
 }
 
 std::string read_value(const ConfigField& field, const YamlNode& node, double& value) {
-  if (asks_to_infer(field, node)) return {};
+  if (asks_to_infer(field, node)) {
+    if (value > 0) value = -1;  // otherwise the default itself says so
+    return {};
+  }
   std::optional<double> read;
   if (is_plain(node)) {
     read = field.unit == Unit::seconds ? parse_duration(node.scalar) : parse_real(node.scalar);
@@ -196,26 +212,23 @@ std::string read_value(const ConfigField& field, const YamlNode& node,
 }
 
 std::string read_value(const ConfigField& field, const YamlNode& node, std::string& value) {
-  const bool is_string = node.kind == YamlNode::Kind::scalar &&
-                         (node.quoted || scalar_kind(node.scalar) == ScalarKind::string);
-  const auto has = [&](const auto& list) {
-    return std::ranges::find(list, node.scalar) != list.end();
-  };
-  if (is_string && has(field.absent.values)) {
-    return text(field.absent.what, " ('", node.scalar,
-                "') is not in this build, which has: ", joined(field.choices));
-  }
-  if (is_string && !field.choices.empty() && !has(field.choices)) {
-    const std::string_view near = closest(node.scalar, field.choices);
-    return wrong(field, ValueKind::string, node,
-                 near.empty() ? "" : text("did you mean '", near, "'?"));
-  }
-  if (!is_string) {
+  if (!is_string(node)) {
     const bool needs_quotes = node.kind == YamlNode::Kind::scalar && field.choices.empty();
     return wrong(field, ValueKind::string, node,
                  needs_quotes ? "quote it if it is meant as text" : "");
   }
   if (node.scalar.empty()) return wrong(field, ValueKind::string, node, "it is empty");
+  if (contains(field.absent.values, node.scalar)) {
+    return text("this build has no ", field.absent.what, " ('", node.scalar,
+                "'); it has: ", joined(field.choices));
+  }
+  if (!field.choices.empty() && !contains(field.choices, node.scalar)) {
+    const std::string_view meant = foreign_value(node.scalar);
+    const bool known = contains(field.choices, meant);
+    const std::string_view near = known ? meant : closest(node.scalar, field.choices);
+    return wrong(field, ValueKind::string, node,
+                 near.empty() ? "" : text("did you mean '", near, "'?"));
+  }
   value = node.scalar;
   return {};
 }

@@ -36,7 +36,7 @@ std::string describe(const YamlNode& node);
 
 /// Each sets `value` from `node` if it is right for `field`, and otherwise says what is wrong;
 /// empty: nothing is.
-/// `-1` in a field that infers leaves the default, which stands for it.
+/// `-1` in a field that infers leaves a default of 0 or less, which stands for it.
 std::string read_value(const ConfigField& field, const YamlNode& node, bool& value);
 std::string read_value(const ConfigField& field, const YamlNode& node, int& value);
 std::string read_value(const ConfigField& field, const YamlNode& node, std::int64_t& value);

@@ -58,10 +58,11 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   /// The tree, once the text has been read to its end.
-  YamlNode take() {
+  std::optional<YamlNode> take() {
     // Reported only now: an unclosed `{` also looks like such a key, until its error comes.
     if (complex_key_.known()) {
       diagnostics_.error(complex_key_, "a key must be a plain word, not a list or a map");
+      return std::nullopt;
     }
     return std::move(root_);
   }
@@ -229,6 +230,8 @@ constexpr std::array syntax_hints = {
     SyntaxHint{"illegal map value",
                "a key is out of place: the keys of a section start in one column, and a value with "
                "': ' in it needs quotes"},
+    SyntaxHint{"end of map not found",
+               "a line is out of place: the keys of a section start in one column"},
     SyntaxHint{"unknown token", "a value that starts with this character needs quotes"},
     SyntaxHint{"the referenced anchor is not defined", "a value that starts with * needs quotes"},
     SyntaxHint{"alias not found after *", "a value that starts with * needs quotes"},

@@ -1,0 +1,50 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/trainer/recipe_testing.h"
+
+namespace boostr {
+namespace {
+
+using namespace recipe_testing;
+using testing::ElementsAre;
+
+std::vector<std::string> ranks_refusal(int ranks, const std::vector<std::string>& overrides) {
+  try {
+    check_ranks(parse_recipe("r.yaml", valid_recipe, overrides), ranks);
+  } catch (const RecipeError& e) {
+    return headlines(e.what());
+  }
+  return {};
+}
+
+TEST(RecipeRanks, DataParallelTakesTheRanksThatAreLeft) {
+  EXPECT_EQ(check_ranks(parse_recipe("r.yaml", valid_recipe), 1), 1);
+  EXPECT_EQ(check_ranks(parse_recipe("r.yaml", valid_recipe), 12), 12);
+  const std::vector<std::string> fixed = {"parallelism.data_parallel_shard_degree=3",
+                                          "parallelism.data_parallel_replicate_degree=2"};
+  EXPECT_EQ(check_ranks(parse_recipe("r.yaml", valid_recipe, fixed), 6), 6);
+}
+
+TEST(RecipeRanks, RefuseAMeshThatDoesNotFit) {
+  EXPECT_THAT(ranks_refusal(4, {"parallelism.data_parallel_shard_degree=3"}),
+              ElementsAre("override 'parallelism.data_parallel_shard_degree=3': error: "
+                          "parallelism.data_parallel_shard_degree: "
+                          "the degrees multiply to 3, which is not the number of ranks, 4"));
+  EXPECT_THAT(
+      ranks_refusal(4, {"parallelism.data_parallel_replicate_degree=3"}),
+      ElementsAre("override 'parallelism.data_parallel_replicate_degree=3': error: "
+                  "parallelism.data_parallel_replicate_degree: "
+                  "the degrees multiply to 3, which does not divide the number of ranks, 4"));
+}
+
+TEST(RecipeRanks, RefuseABatchThatTheRanksCannotShare) {
+  EXPECT_THAT(ranks_refusal(3, {"training.global_batch_size=8"}),
+              ElementsAre("override 'training.global_batch_size=8': error: "
+                          "training.global_batch_size: 8 is not divisible by "
+                          "micro_batch_size x data-parallel ranks = 2 x 3 = 6"));
+  EXPECT_THAT(ranks_refusal(2, {"training.global_batch_size=8"}), ElementsAre());
+}
+
+}  // namespace
+}  // namespace boostr
