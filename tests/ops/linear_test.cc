@@ -24,6 +24,26 @@ OpCase linear_case(std::int64_t tokens, std::int64_t k, std::int64_t n, bool bia
   return c;
 }
 
+/// The weight is data, as in a hypernetwork.
+OpCase data_weight_case() {
+  OpCase c = linear_case(7, 5, 3, true);
+  c.name = "linear_with_data_for_weights";
+  for (OpInput& input : c.inputs) input.is_weight = false;
+  return c;
+}
+
+/// One weight in two places.
+OpCase tied_case() {
+  constexpr std::int64_t tokens = 7, width = 5;
+  OpCase c = linear_case(tokens, width, width, false);
+  c.name = "tied";
+  const auto once = c.reference;
+  c.op = [](const std::vector<Tensor>& in) { return linear(linear(in[0], in[1]), in[1]); };
+  c.reference = [once](const std::vector<Doubles>& in) { return once({once(in), in[1]}); };
+  c.slack = 2.0;
+  return c;
+}
+
 OpCase matmul_case(bool transpose_a, bool transpose_b) {
   constexpr std::int64_t batch = 2, m = 7, n = 9, k = 5;
   OpCase c;
@@ -52,7 +72,8 @@ OpCase weights_case() {
 INSTANTIATE_TEST_SUITE_P(Linear, OpTest,
                          ::testing::Values(linear_case(1, 1, 1, false), linear_case(7, 33, 5, true),
                                            linear_case(33, 7, 35, false),
-                                           linear_case(19, 17, 70, true)),
+                                           linear_case(19, 17, 70, true), data_weight_case(),
+                                           tied_case()),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Matmul, OpTest,
                          ::testing::Values(matmul_case(false, false), matmul_case(false, true),
