@@ -51,32 +51,55 @@ inline void transpose(Vec<Word> (&rows)[lanes<Word>]) {
 template <class Word>
 inline constexpr int pack_slack = lanes<Word>;
 
-/// One strip from a K-contiguous factor: `lanes` words of each row at a time are transposed.
+/// The words of `Rows` rows from `row` on, `lanes` of each from k.begin on, transposed:
+/// squares[g][i] holds word i of rows g * lanes, g * lanes + 1, ... With `Whole` all of them exist;
+/// else the missing are 0.
+template <class W, int Rows, bool Whole, int Groups>
+inline void load_transposed(const Factor<typename W::Storage>& x, std::int64_t row, Range k,
+                            Vec<typename W::Word> (&squares)[Groups][lanes<typename W::Word>]) {
+  using Word = typename W::Word;
+  constexpr int width = lanes<Word>;
+  const std::int64_t elements = Whole ? width * W::depth : k.size();
+#pragma GCC unroll 4
+  for (int g = 0; g < Groups; ++g) {
+#pragma GCC unroll 16
+    for (int i = 0; i < width; ++i) {
+      const int r = g * width + i;
+      const bool exists = r < Rows && (Whole || row + r < x.rows);
+      squares[g][i] = exists ? W::load_along_k(x.at(row + r, k.begin), elements) : Vec<Word>{};
+    }
+    transpose<Word>(squares[g]);
+  }
+}
+
+/// One strip from a K-contiguous factor.
 template <class W, int Rows>
 void pack_strip_k_contiguous(const Factor<typename W::Storage>& x, std::int64_t row, Range k,
                              typename W::Word* strip) {
   using Word = typename W::Word;
   constexpr int width = lanes<Word>;
   constexpr int groups = (Rows + width - 1) / width;
-  const std::int64_t rows = std::min<std::int64_t>(Rows, x.rows - row);
-  for (std::int64_t k0 = k.begin; k0 < k.end; k0 += width * W::depth, strip += width * Rows) {
-    Vec<Word> square[groups][width];
-    for (int g = 0; g < groups; ++g) {
+  // Where a group reaches past the end of a strip's row, the next row overwrites it: k must ascend.
+  const auto store_words = [&](const Vec<Word>(&squares)[groups][width], std::int64_t words) {
 #pragma GCC unroll 16
-      for (int i = 0; i < width; ++i) {
-        const int r = g * width + i;
-        square[g][i] =
-            r < Rows && r < rows ? W::load_along_k(x.at(row + r, k0), k.end - k0) : Vec<Word>{};
-      }
-      transpose<Word>(square[g]);
-    }
-    // Where a group reaches past the strip's row, the next row overwrites it: k must ascend.
-    const std::int64_t words =
-        std::min<std::int64_t>(width, (k.end - k0 + W::depth - 1) / W::depth);
-    for (std::int64_t i = 0; i < words; ++i) {
+    for (int i = 0; i < width; ++i) {
+      if (i >= words) break;
+#pragma GCC unroll 4
       for (int g = 0; g < groups; ++g)
-        std::memcpy(strip + i * Rows + g * width, &square[g][i], sizeof(Vec<Word>));
+        std::memcpy(strip + i * Rows + g * width, &squares[g][i], sizeof(Vec<Word>));
     }
+    strip += words * Rows;
+  };
+  Vec<Word> squares[groups][width];
+  constexpr std::int64_t step = width * W::depth;
+  std::int64_t k0 = k.begin;
+  for (; row + Rows <= x.rows && k0 + step <= k.end; k0 += step) {
+    load_transposed<W, Rows, true>(x, row, {k0, k0 + step}, squares);
+    store_words(squares, width);
+  }
+  for (; k0 < k.end; k0 += step) {
+    load_transposed<W, Rows, false>(x, row, {k0, k.end}, squares);
+    store_words(squares, std::min<std::int64_t>(width, (k.end - k0 + W::depth - 1) / W::depth));
   }
 }
 

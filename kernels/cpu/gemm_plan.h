@@ -29,12 +29,11 @@ inline std::int64_t equal_block(std::int64_t count, std::int64_t limit, std::int
 template <class W>
 struct GemmLimits {
   static constexpr std::int64_t tile_n = tile_columns<typename W::Sum>;
-  /// Depth of a block: a strip of b (16 or 32 KiB) and one of a (6 or 14 KiB) share the first-level
-  /// cache.
-  static constexpr std::int64_t k = 1024 / sizeof(typename W::Word) * W::depth;
+  /// Depth of a block: a strip of a (6 to 28 KiB) stays in the first-level cache.
+  static constexpr std::int64_t k = 256 * W::depth;
   /// Columns of a block of b: with that depth 384 KiB, most of the smallest second-level cache in
   /// use (512 KiB).
-  static constexpr std::int64_t n = 384;
+  static constexpr std::int64_t n = 1536 / std::int64_t(sizeof(typename W::Word));
   /// A job's rows and columns: bounds the packed rows of a and the partial sums, and is large
   /// enough that packing costs 1-2 % of the multiplication.
   static constexpr std::int64_t job_m = 1536, job_n = 1536;

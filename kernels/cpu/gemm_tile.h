@@ -41,14 +41,20 @@ template <class W, class C>
   using Sum = typename W::Sum;
   using Word = typename W::Word;
   constexpr int width = lanes<Sum>;
-  for (int i = 0; i < tile_rows; ++i)
-    __builtin_prefetch(target.c + std::min<std::int64_t>(i, target.rows - 1) * target.c_stride);
+  constexpr int prefetch_distance =
+      16 * width;  // 8 steps ahead: b comes from the second-level cache
+  const bool whole = target.rows == tile_rows && target.columns == 2 * width;
+  if (whole) {
+#pragma GCC unroll 16
+    for (int i = 0; i < tile_rows; ++i) __builtin_prefetch(target.c + i * target.c_stride);
+  }
   Vec<Sum> sums[tile_rows][2] = {};
   for (std::int64_t k = 0; k < words; ++k, a += tile_rows, b += 2 * width) {
     Vec<Word> b0, b1;
     std::memcpy(&b0, b, sizeof b0);
     std::memcpy(&b1, b + width, sizeof b1);
-    __builtin_prefetch(b + 16 * width);
+    __builtin_prefetch(b + prefetch_distance);
+    if constexpr (sizeof(Vec<Word>) == 64) __builtin_prefetch(b + prefetch_distance + width);
 #pragma GCC unroll 16
     for (int i = 0; i < tile_rows; ++i) {
       const Vec<Word> ai = splat(a[i]);
@@ -56,7 +62,7 @@ template <class W, class C>
       sums[i][1] = W::multiply_add(ai, b1, sums[i][1]);
     }
   }
-  if (target.rows == tile_rows && target.columns == 2 * width) {
+  if (whole) {
 #pragma GCC unroll 16
     for (int i = 0; i < tile_rows; ++i) {
       target.write(i, 0, sums[i][0], width);
