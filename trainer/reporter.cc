@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "trainer/agreement.h"
 #include "trainer/checkpoint/file_ops.h"
@@ -44,7 +46,9 @@ void Reporter::end_step(const StepReport& report, bool logged) {
     first_loss_ = report.loss;
   }
   last_step_ = report.step;
-  last_loss_ = report.loss;
+  last_losses_.push_back(report.loss);
+  const std::int64_t kept = std::clamp<std::int64_t>(recipe_.training.steps / 10, 1, 100);
+  if (static_cast<std::int64_t>(last_losses_.size()) > kept) last_losses_.pop_front();
   if (!next_steady_step_) next_steady_step_ = report.step + warm_up_steps;
   if (report.step <= *next_steady_step_) system_allocations_ = allocator_stats().system_allocations;
   if (report.skipped) {
@@ -91,16 +95,18 @@ void Reporter::draw_picture() {
 
 void Reporter::summary(const std::string& resume_command, std::int64_t last_checkpoint) {
   if (!log_) return;
+  const double reached = std::accumulate(last_losses_.begin(), last_losses_.end(), 0.0) /
+                         static_cast<double>(last_losses_.size());
   const std::uint64_t allocations = allocator_stats().system_allocations - system_allocations_;
   event(
       "end", last_step_,
       fmt::format(
           R"({{"loss": {}, "tokens_per_second": {}, "steady_system_allocations": {}, "time": {}}})",
-          json_number(last_loss_), json_number(throughput_.mean_tokens_per_second()), allocations,
+          json_number(reached), json_number(throughput_.mean_tokens_per_second()), allocations,
           json_number(unix_time())));
   say("");
-  say(fmt::format("loss        {:.4f} at step {} -> {:.4f} at step {}", first_loss_, first_step_,
-                  last_loss_, last_step_));
+  say(fmt::format("loss        {:.4f} at step {} -> {:.4f}, the mean of the last {} steps",
+                  first_loss_, first_step_, reached, last_losses_.size()));
   if (setup_.unigram_entropy > 0)
     say(
         fmt::format("text        {:.4f} nats per token is its unigram entropy: what counting "

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,7 +50,8 @@ class Reporter {
   Throughput throughput_;
   std::unique_ptr<MetricsLog> log_;                 ///< rank 0 only
   std::unique_ptr<TensorBoardWriter> tensorboard_;  ///< rank 0 only
-  double first_loss_ = 0, last_loss_ = 0;
+  double first_loss_ = 0;
+  std::deque<double> last_losses_;  ///< of the last tenth of the run
   std::int64_t first_step_ = 0, last_step_ = 0;
   std::optional<std::int64_t> next_steady_step_;
   std::uint64_t system_allocations_ = 0;  ///< when the steady state began

@@ -107,6 +107,8 @@ hid_t dataset_properties() {
   check_hdf5(H5Pset_layout(properties, H5D_CONTIGUOUS), "H5Pset_layout");
   check_hdf5(H5Pset_alloc_time(properties, H5D_ALLOC_TIME_EARLY), "H5Pset_alloc_time");
   check_hdf5(H5Pset_fill_time(properties, H5D_FILL_TIME_NEVER), "H5Pset_fill_time");
+  // Without the time of day equal states make equal files.
+  check_hdf5(H5Pset_obj_track_times(properties, false), "H5Pset_obj_track_times");
   return properties;
 }
 

@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# The program as a user meets it: each case trains a tiny model on text that it makes, in a folder of its own.
+#   end_to_end.sh <boostr-train> <case>
+set -euo pipefail
+
+program=$1
+case_name=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+
+# English prose that every Debian machine has; a few hundred KB are enough.
+cat /usr/share/common-licenses/* >text.txt 2>/dev/null
+cat >recipe.yaml <<'Y'
+output: run
+model: {type: llama, vocab_size: 256, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 64}
+data: {train: [{text: text.txt}], validation_fraction: 0.02}
+tokenizer: {type: byte}
+optimizer: {name: AdamW, lr: 3.0e-3}
+lr_schedule: {decay: cosine, warmup_steps: 4}
+training: {steps: 20, seq_len: 32, micro_batch_size: 1, global_batch_size: 4, seed: 7, validation_batches: 2, threads: 1}
+precision: {compute: bf16}
+checkpoint: {interval: 5, keep_latest_k: 2}
+metrics: {interval: 1, tensorboard: true}
+Y
+
+fail() {
+  echo "FAILED: $*"
+  tail -n 20 ./*.log 2>/dev/null || true
+  exit 1
+}
+# expect_code <code> <command...>: runs it, output to last.log
+expect_code() {
+  local expected=$1 code=0
+  shift
+  "$@" >last.log 2>&1 || code=$?
+  [ "$code" -eq "$expected" ] || fail "exit code $code, not $expected: $*"
+}
+expect_text() { grep -qF -- "$1" last.log || fail "the output does not say '$1'"; }
+train() { "$program" recipe.yaml "$@"; }
+# "step loss grad_norm" of each row of a run
+rows() { sed -nE 's/^\{"step": ([0-9]+), "loss": ([^,]+), "grad_norm": ([^,]+),.*/\1 \2 \3/p' "$1/metrics.jsonl"; }
+same_rows() { diff <(rows "$1") <(rows "$2") || fail "the rows of $1 and $2 differ"; }
+wait_for_step() {  # <run> <step>
+  for _ in $(seq 600); do
+    if rows "$1" 2>/dev/null | grep -q "^$2 "; then return; fi
+    sleep 0.05
+  done
+  fail "$1 did not reach step $2"
+}
+# interrupted <signal>: a run stopped by the signal in the middle, then resumed, equals one never stopped
+interrupted() {
+  local signal=$1 code=0
+  expect_code 0 train output=whole training.steps=400
+  "$program" recipe.yaml output=parts training.steps=400 >first.log 2>&1 &
+  local pid=$!
+  wait_for_step parts 12
+  kill "-$signal" "$pid"
+  wait "$pid" || code=$?
+  case $signal in KILL) [ "$code" -eq 137 ] ;; *) [ "$code" -eq 75 ] ;; esac || fail "exit code $code after SIG$signal"
+  [ "$(rows parts | wc -l)" -lt 400 ] || fail "the run ended before the signal"
+  expect_code 0 train output=parts training.steps=400
+  expect_text "resumed from"
+  same_rows whole parts
+  local last=checkpoints/step-000400/rank-00000.h5
+  cmp whole/$last parts/$last || fail "weights or optimizer state differ"
+}
+
+case $case_name in
+  falls_below_unigram_entropy)
+    expect_code 0 train training.steps=150 metrics.interval=10 lr_schedule.warmup_steps=10
+    entropy=$(sed -nE 's/.*"unigram_entropy": ([0-9.]+).*/\1/p' run/metrics.jsonl)
+    loss=$(sed -nE 's/.*"event": "validation".*"loss": ([0-9.]+).*/\1/p' run/metrics.jsonl | tail -n 1)
+    awk "BEGIN { exit !($loss < $entropy) }" || fail "loss $loss is not below the entropy $entropy"
+    for file in recipe.yaml metrics.jsonl loss.svg checkpoints/step-000150/manifest.json; do
+      [ -s "run/$file" ] || fail "run/$file is missing"
+    done
+    grep -q '"steady_system_allocations": 0' run/metrics.jsonl || fail "steady steps allocate from the system"
+    ;;
+  same_loss_on_1_2_and_4_ranks)
+    common=(precision.compute=f64 metrics.tensorboard=false checkpoint.interval=0)
+    for ranks in 1 2 4; do
+      expect_code 0 mpirun --bind-to none -np $ranks "$program" recipe.yaml "${common[@]}" output=ranks$ranks
+      [ "$(rows ranks$ranks | wc -l)" -eq 20 ] || fail "not 20 rows on $ranks ranks"
+    done
+    for ranks in 2 4; do
+      paste <(rows ranks1) <(rows ranks$ranks) | awk '{
+        d = $2 - $5; if (d < 0) d = -d; if (d > 1e-10 * $2) { print "step " $1 ": " $2 " and " $5; exit 1 } }' ||
+        fail "1 and $ranks ranks differ"
+    done
+    ;;
+  resumes_to_the_bit_after_SIGUSR1) interrupted USR1 ;;
+  resumes_to_the_bit_after_SIGTERM) interrupted TERM ;;
+  resumes_to_the_bit_after_Ctrl_C) interrupted INT ;;
+  resumes_to_the_bit_after_kill_9) interrupted KILL ;;
+  resumes_on_another_number_of_ranks)
+    expect_code 0 train output=whole precision.compute=f64
+    expect_code 0 mpirun --bind-to none -np 2 "$program" recipe.yaml output=parts precision.compute=f64 training.steps=10 lr_schedule.decay=cosine
+    expect_code 0 mpirun --bind-to none -np 4 "$program" recipe.yaml output=parts precision.compute=f64
+    expect_text "resumed from parts/checkpoints/step-000010"
+    [ "$(rows parts | wc -l)" -eq 20 ] || fail "a step is missing or there twice"
+    ;;
+  launcher_turns_Ctrl_C_into_a_checkpoint)
+    "$program" -n 2 recipe.yaml training.steps=5000 >first.log 2>&1 &
+    pid=$!
+    wait_for_step run 8
+    kill -INT "$pid"
+    code=0
+    wait "$pid" || code=$?
+    [ "$code" -eq 75 ] || fail "exit code $code"
+    ls run/checkpoints | grep -q step- || fail "no checkpoint"
+    ;;
+  finished_run_says_so)
+    expect_code 0 train
+    expect_code 0 train
+    expect_text "nothing to do"
+    expect_code 0 train training.steps=24
+    expect_text "training.steps 20 -> 24"
+    [ "$(rows run | tail -n 1 | cut -d' ' -f1)" -eq 24 ] || fail "the last row is not step 24"
+    [ "$(rows run | wc -l)" -eq 24 ] || fail "a step is missing or there twice"
+    [ "$(ls -d run/checkpoints/step-* | wc -l)" -eq 2 ] || fail "keep_latest_k: 2 kept $(ls run/checkpoints)"
+    ;;
+  damaged_checkpoint_is_passed_over)
+    expect_code 0 train
+    printf x | dd of=run/checkpoints/step-000020/rank-00000.h5 bs=1 seek=5000 conv=notrunc status=none
+    expect_code 0 train
+    expect_text "passed over run/checkpoints/step-000020"
+    expect_text "resumed from run/checkpoints/step-000015"
+    ;;
+  refuses_what_would_lose_work)
+    expect_code 0 train training.steps=10
+    expect_code 4 train checkpoint.resume=never
+    expect_code 4 train model.hidden_size=64 training.steps=12
+    expect_text "model.hidden_size"
+    "$program" recipe.yaml training.steps=5000 >first.log 2>&1 &
+    pid=$!
+    wait_for_step run 12
+    expect_code 4 train training.steps=5000
+    kill -9 "$pid"
+    wait "$pid" || true
+    expect_code 0 train training.steps=14
+    ;;
+  exits_when_the_time_is_up)
+    expect_code 75 train training.steps=100000 training.exit_after=2s
+    expect_text "saved"
+    ;;
+  bad_input_ends_all_ranks_with_one_message)
+    ranks=(mpirun --bind-to none -np 2 "$program" recipe.yaml)
+    expect_code 2 "${ranks[@]}" training.stpes=3
+    expect_text "did you mean 'steps'"
+    expect_code 3 "${ranks[@]}" data.train.0.text=nothing-here.txt
+    expect_text "nothing-here.txt"
+    : >empty.txt
+    expect_code 3 "${ranks[@]}" data.train.0.text=empty.txt
+    head -c 20 text.txt >short.txt
+    expect_code 3 "${ranks[@]}" data.train.0.text=short.txt
+    printf 'tokens' >odd.u32
+    sed 's/{text: text.txt}/{tokens: odd.u32}/' recipe.yaml >tokens.yaml
+    expect_code 3 mpirun --bind-to none -np 2 "$program" tokens.yaml
+    for _ in $(seq 200); do printf '\377\377\377\377'; done >large.u32
+    sed 's/{text: text.txt}/{tokens: large.u32}/' recipe.yaml >tokens.yaml
+    expect_code 3 mpirun --bind-to none -np 2 "$program" tokens.yaml
+    expect_code 2 "${ranks[@]}" training.global_batch_size=3
+    expect_code 2 mpirun --bind-to none -np 3 "$program" recipe.yaml parallelism.data_parallel_shard_degree=2
+    [ "$(grep -c 'error:' last.log)" -eq 1 ] || fail "the error was said more than once"
+    touch file
+    expect_code 4 "${ranks[@]}" output=file/run
+    [ ! -e run ] || fail "a run that could not start left a folder"
+    ;;
+  *) fail "unknown case '$case_name'" ;;
+esac
+echo "passed: $case_name"
