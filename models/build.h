@@ -12,6 +12,7 @@ namespace boostr {
 struct ModelConfig {
   std::string type = "llama";
   LlamaConfig llama;
+  friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 
 /// The model that `config` describes, for sequences of up to `max_seq_len` tokens, parameters in

@@ -9,12 +9,12 @@ inline constexpr double max_model_size = 1 << 24;  ///< no dimension of a model 
 
 template <FieldsOf<RopeScaling> C>
 void fields(C& c, auto&& field) {
-  const bool scaled = c.rope_type != "none";
-  const bool llama3 = c.rope_type == "llama3", yarn = c.rope_type == "yarn";
   field({.key = "rope_type",
          .doc = "how rotary frequencies are stretched beyond the trained context",
          .choices = {"none", "linear", "llama3", "yarn"}},
         c.rope_type);
+  const bool scaled = c.rope_type != "none";  // known from here on
+  const bool llama3 = c.rope_type == "llama3", yarn = c.rope_type == "yarn";
   field({.key = "factor",
          .doc = "context length relative to the trained one",
          .range = at_least(1),

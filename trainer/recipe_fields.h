@@ -82,8 +82,8 @@ void fields(C& c, auto&& field) {
 
 template <FieldsOf<OptimizerSection> C>
 void fields(C& c, auto&& field) {
-  const bool sgd = c.name == "SGD";
   field({.key = "name", .doc = "update rule", .choices = {"AdamW", "LAMB", "SGD"}}, c.name);
+  const bool sgd = c.name == "SGD";  // known from here on
   field({.key = "lr", .doc = "learning rate at its peak", .range = above(0)}, c.lr);
   field({.key = "betas",
          .doc = "decay of the averages of the gradient and of its square",
@@ -204,11 +204,11 @@ void fields(C& c, auto&& field) {
 
 template <FieldsOf<PrecisionSection> C>
 void fields(C& c, auto&& field) {
-  const bool f16 = c.compute == "f16";
   field({.key = "compute",
          .doc = "type of weights and activations; bf16 and f16 keep f32 master weights",
          .choices = {"f32", "bf16", "f16", "f64"}},
         c.compute);
+  const bool f16 = c.compute == "f16";  // known from here on
   field({.key = "initial_loss_scale",
          .doc = "loss scale of the first step",
          .range = above(0),

@@ -60,8 +60,6 @@ constexpr std::array keys = {
     ForeignKey{"exit_duration_in_mins", "Megatron-LM", "training.exit_after"},
     ForeignKey{"data_path", "Megatron-LM", "data.train"},
     ForeignKey{"split", "Megatron-LM", "data.validation_fraction"},
-    ForeignKey{"loss_scale_window", "Megatron-LM", "precision.loss_scale_window"},
-    ForeignKey{"initial_loss_scale", "Megatron-LM", "precision.initial_loss_scale"},
     // TorchTitan
     ForeignKey{"local_batch_size", "TorchTitan", "training.micro_batch_size"},
     ForeignKey{"dump_folder", "TorchTitan", "output"},

@@ -116,7 +116,7 @@ class SectionReader {
       hint = text("; did you mean '", near, "'?");
       // The typo explains why the key is missing: one cause, one message.
       std::erase_if(missing_, [&](const ConfigField& field) { return field.key == near; });
-      unread_.insert(join(path_, near));
+      if (map_.find(near) == nullptr) unread_.insert(join(path_, near));
     }
     return hint.empty() ? "; expected one of " + list_of(known_) : hint;
   }

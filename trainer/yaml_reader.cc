@@ -67,11 +67,18 @@ class TreeBuilder : public YAML::EventHandler {
     return std::move(root_);
   }
 
-  Mark mark_of(const YAML::Mark& mark) const {
+  Mark mark_of(const YAML::Mark& mark) {
     if (mark.line < 0) return {source_, 1, 1};
     const auto line = std::min(static_cast<std::size_t>(mark.line), lines_.size() - 1);
-    const auto column = static_cast<std::size_t>(std::max(mark.column, 0));
-    return {source_, static_cast<int>(line) + 1, count_characters(lines_[line], column) + 1};
+    const auto byte = static_cast<std::size_t>(std::max(mark.column, 0));
+    // Marks run along a line: counting goes on from the last one.
+    if (line != counted_line_ || byte < counted_bytes_) counted_bytes_ = counted_characters_ = 0;
+    const std::string_view rest =
+        lines_[line].substr(std::min(counted_bytes_, lines_[line].size()));
+    counted_characters_ += static_cast<std::size_t>(count_characters(rest, byte - counted_bytes_));
+    counted_line_ = line;
+    counted_bytes_ = byte;
+    return {source_, static_cast<int>(line) + 1, static_cast<int>(counted_characters_) + 1};
   }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
@@ -193,6 +200,7 @@ class TreeBuilder : public YAML::EventHandler {
   YamlNode root_;
   int values_ = 0;
   int documents_ = 0;
+  std::size_t counted_line_ = 0, counted_bytes_ = 0, counted_characters_ = 0;
   Mark complex_key_;
 };
 
@@ -238,8 +246,8 @@ constexpr std::array syntax_hints = {
     SyntaxHint{"anchor not found after &", "a value that starts with & needs quotes"},
 };
 
-void report_syntax(const YAML::ParserException& e, const TreeBuilder& builder,
-                   std::string_view input, Diagnostics& diagnostics) {
+void report_syntax(const YAML::ParserException& e, TreeBuilder& builder, std::string_view input,
+                   Diagnostics& diagnostics) {
   const Mark at = builder.mark_of(e.mark);
   const std::string_view line = line_of(input, at.line);
   const std::string_view indent = line.substr(0, line.find_first_not_of(" \t"));

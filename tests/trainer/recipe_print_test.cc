@@ -52,7 +52,7 @@ TEST(ExplainedRecipe, NamesTheOriginOfEachValue) {
   const std::string yaml = explained_yaml(parse_recipe("r.yaml", valid_recipe, overrides));
   const auto line_with = [&](const std::string& key) {
     for (const std::string& line : lines_of(yaml)) {
-      if (line.find(key + ":") != std::string::npos) return line;
+      if (line.starts_with("  " + key + ":")) return line;
     }
     return std::string();
   };
@@ -66,6 +66,25 @@ TEST(ExplainedRecipe, NamesTheOriginOfEachValue) {
 TEST(ExplainedRecipe, IsARecipeItself) {
   const LoadedRecipe loaded = load_recipe(quickstart);
   EXPECT_EQ(parse_recipe("again.yaml", explained_yaml(loaded)).recipe, loaded.recipe);
+}
+
+TEST(RecipeChanges, NameEveryKeyThatDiffersAndNoOther) {
+  const Recipe before = parse_recipe("r.yaml", valid_recipe).recipe;
+  EXPECT_TRUE(changes(before, before).empty());
+  Recipe after = before;
+  after.training.steps = 20;
+  after.data.train[0].weight = 2;
+  after.data.train.push_back({.text = "", .jsonl = "b", .tokens = ""});
+  std::string listed;
+  for (const RecipeChange& change : changes(before, after)) {
+    listed += change.path + ": " + change.before + " -> " + change.after + "\n";
+  }
+  EXPECT_EQ(listed,
+            "data.train.0.weight: 1.0 -> 2.0\n"
+            "data.train.1.jsonl:  -> b\n"
+            "data.train.1.weight:  -> 1.0\n"
+            "training.steps: 10 -> 20\n");
+  EXPECT_EQ(changes(after, before).size(), 4U);
 }
 
 /// Prints each default and reads it back into a field of the same kind.
