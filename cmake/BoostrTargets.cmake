@@ -1,6 +1,10 @@
 # Flags that every target of ours is compiled with, and the helpers that define targets.
 add_library(boostr_flags INTERFACE)
 target_compile_options(boostr_flags INTERFACE -Wall -Wextra $<$<BOOL:${BOOSTR_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC 12 sees overlapping copies in std::string where there are none (https://gcc.gnu.org/PR105651).
+  target_compile_options(boostr_flags INTERFACE -Wno-restrict)
+endif()
 if(BOOSTR_SANITIZE)
   target_compile_options(boostr_flags INTERFACE -fsanitize=${BOOSTR_SANITIZE} -fno-omit-frame-pointer -g)
   target_link_options(boostr_flags INTERFACE -fsanitize=${BOOSTR_SANITIZE})
