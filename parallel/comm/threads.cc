@@ -160,6 +160,9 @@ void run_ranks(int n, const std::function<void(Communicator& world)>& rank_main,
     } catch (const std::exception& error) {
       thrown[static_cast<std::size_t>(rank)] = std::current_exception();
       failure->raise(rank, ExitCode::internal, error.what());
+    } catch (...) {
+      thrown[static_cast<std::size_t>(rank)] = std::current_exception();
+      failure->raise(rank, ExitCode::internal, "an unknown exception");
     }
   };
   std::vector<std::thread> threads;

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "parallel/comm/threads.h"
 #include "tests/trainer/checkpoint_fixture.h"
-#include "tests/trainer/checkpoint_world.h"
 #include "trainer/checkpoint/checkpoint_folder.h"
 #include "trainer/checkpoint/checkpoint_reader.h"
 #include "trainer/checkpoint/checkpoint_writer.h"

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "parallel/comm/threads.h"
 #include "tests/trainer/checkpoint_fixture.h"
-#include "tests/trainer/checkpoint_world.h"
 #include "trainer/checkpoint/checkpoint_reader.h"
 #include "trainer/checkpoint/checkpoint_writer.h"
 

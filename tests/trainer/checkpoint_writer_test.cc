@@ -5,8 +5,8 @@
 #include <atomic>
 #include <cerrno>
 
+#include "parallel/comm/threads.h"
 #include "tests/trainer/checkpoint_fixture.h"
-#include "tests/trainer/checkpoint_world.h"
 #include "trainer/checkpoint/checkpoint_folder.h"
 #include "trainer/checkpoint/checkpoint_reader.h"
 

@@ -52,8 +52,7 @@ TEST(RecipeYaml, RefusesWhatIsNoMap) {
 TEST(RecipeYaml, RefusesBytesThatAreNoText) {
   const std::string expected = "r.yaml:2:4: error: this byte is not text";
   for (const std::string bad :
-       {"\xFF", "\xC3(", "\xE2\x82", "\x80", std::string(1, '\0').c_str(), "\x1B"}) {
-    if (bad.empty()) continue;
+       {"\xFF", "\xC3(", "\xE2\x82", "\x80", "\x1B"}) {
     EXPECT_THAT(refusal("a: 1\nü: " + bad + "\n"), HasSubstr(expected));
   }
   EXPECT_THAT(refusal(std::string("a: 1\nü: \0\n", 11)), HasSubstr(expected));
