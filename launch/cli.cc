@@ -86,7 +86,7 @@ void define_verbs(CLI::App& app, Options& options) {
 
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer(footer("  boostr-train version\n  boostr-train --version\n"));
-  for (CLI::App* verb : app.get_subcommands({})) verb->allow_extras();
+  for (CLI::App* verb : app.get_subcommands({})) verb->allow_extras()->group("Verbs");
 }
 
 std::vector<std::string> verb_names(const CLI::App& app) {
@@ -159,6 +159,17 @@ void refuse_unknown_verb(const Options& options, const CLI::App& app) {
               text("'", options.recipe, "' is neither a verb nor a recipe; ", hint));
 }
 
+int train(const LoadedRecipe& loaded, const Options& options, const Actions& actions) {
+  const int started = actions.ranks();
+  check_ranks(loaded, options.ranks > 0 ? options.ranks : started);
+  if (options.ranks == 0) return actions.train(loaded);
+  require(started == 1, ExitCode::usage, "-n starts processes, but this one is already one of ",
+          started, "; leave -n out");
+  std::vector<std::string> arguments = {"train", options.recipe};
+  arguments.insert(arguments.end(), options.overrides.begin(), options.overrides.end());
+  return actions.launch(options.ranks, arguments);
+}
+
 int run_verb(const std::string& verb, const Options& options, const Actions& actions,
              std::ostream& out, std::ostream& err) {
   if (verb == "version") {
@@ -171,20 +182,12 @@ int run_verb(const std::string& verb, const Options& options, const Actions& act
   }
   const LoadedRecipe loaded = load_recipe(options.recipe, options.overrides);
   err << loaded.diagnostics.warnings();
-  const int ranks = options.ranks > 0 ? options.ranks : verb == "train" ? actions.ranks : 0;
-  if (ranks > 0) check_ranks(loaded, ranks);
+  if (verb == "train") return train(loaded, options, actions);
+  if (options.ranks > 0) check_ranks(loaded, options.ranks);
   if (verb == "config") {
     out << explained_yaml(loaded);
-  } else if (verb == "check") {
-    out << options.recipe << ": ok\n";
-  } else if (options.ranks == 0) {
-    return actions.train(loaded);
   } else {
-    require(actions.ranks <= 1, ExitCode::usage,
-            "-n starts processes, and this one was started by mpirun; leave -n out");
-    std::vector<std::string> arguments = {"train", options.recipe};
-    arguments.insert(arguments.end(), options.overrides.begin(), options.overrides.end());
-    return actions.launch(options.ranks, arguments);
+    out << options.recipe << ": ok\n";
   }
   return 0;
 }
@@ -201,6 +204,7 @@ int run_command_line(const std::vector<std::string>& arguments, const Actions& a
   app.set_version_flag("-V,--version", text("boostr-train ", BOOSTR_VERSION));
   app.footer(footer(
       "  boostr-train recipes/quickstart.yaml\n  boostr-train config recipes/quickstart.yaml\n"));
+  app.get_formatter()->label("SUBCOMMAND", "VERB");
   define_verbs(app, options);
   std::vector<std::string> ordered = with_verb_first(arguments, verb_names(app));
   std::ranges::reverse(ordered);  // as CLI11 takes them

@@ -17,8 +17,8 @@ struct Actions {
   /// Starts `ranks` processes of this program with these arguments under mpirun; returns the exit
   /// code of them all.
   std::function<int(int ranks, const std::vector<std::string>& arguments)> launch;
-  /// How many processes the starter says this is one of; 0: it does not say.
-  int ranks = 0;
+  /// How many processes mpirun or another starter says this is one of; 1 without any.
+  std::function<int()> ranks = [] { return 1; };
 };
 
 /// Runs `boostr-train` with these arguments (without the program's name): understands them, reads

@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -6,10 +7,13 @@
 #include "launch/launcher.h"
 #include "launch/starter_environment.h"
 #include "launch/train_command.h"
+#include "parallel/comm/mpi.h"
 
 namespace {
 
 using boostr::ExitCode;
+
+const char* environment_variable(const char* name) { return std::getenv(name); }
 
 /// The command line as typed, but for quotes.
 std::string joined(int argc, char** argv) {
@@ -18,13 +22,14 @@ std::string joined(int argc, char** argv) {
   return words;
 }
 
-int run(const std::string& command, const std::vector<std::string>& arguments, int ranks) {
-  const boostr::Actions actions{.train =
-                                    [&](const boostr::LoadedRecipe& recipe) {
-                                      return boostr::train_command(recipe, command);
-                                    },
-                                .launch = boostr::launch_under_mpirun,
-                                .ranks = ranks};
+int run(const std::string& command, const std::vector<std::string>& arguments) {
+  const boostr::Actions actions{
+      .train =
+          [&](const boostr::LoadedRecipe& recipe) {
+            return boostr::train_command(recipe, command);
+          },
+      .launch = boostr::launch_under_mpirun,
+      .ranks = [] { return boostr::launched_ranks(environment_variable); }};
   const int code = boostr::run_command_line(arguments, actions, std::cout, std::cerr);
   std::cout.flush();
   boostr::require(std::cout.good(), ExitCode::internal, "cannot write to the standard output");
@@ -43,7 +48,7 @@ int main(int argc, char** argv) {
     return static_cast<int>(code);
   };
   try {
-    return run(joined(argc, argv), {argv + 1, argv + argc}, starter.ranks);
+    return run(joined(argc, argv), {argv + 1, argv + argc});
   } catch (const boostr::RecipeError& e) {
     return report(e.code(), "", e.what());  // complete, with its places
   } catch (const boostr::Error& e) {

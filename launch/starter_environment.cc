@@ -9,8 +9,8 @@ namespace boostr {
 
 namespace {
 
-// The first of these variables that holds a number.
-int number_from(std::initializer_list<const char*> names, int otherwise) {
+// The first of these variables that holds a number; 0 if none does.
+int number_from(std::initializer_list<const char*> names) {
   for (const char* name : names) {
     const char* value = std::getenv(name);
     if (value == nullptr) continue;
@@ -19,18 +19,15 @@ int number_from(std::initializer_list<const char*> names, int otherwise) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error == std::errc{} && end == text.data() + text.size() && number >= 0) return number;
   }
-  return otherwise;
+  return 0;
 }
 
 }  // namespace
 
 StarterEnvironment read_starter_environment() {
-  // Slurm's number of tasks is also set in a batch script, where there is one process: it is not
-  // used.
-  return {.rank = number_from({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}, 0),
+  return {.rank = number_from({"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}),
           .local_rank =
-              number_from({"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"}, 0),
-          .ranks = number_from({"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}, 0)};
+              number_from({"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"})};
 }
 
 }  // namespace boostr

@@ -6,7 +6,6 @@ namespace boostr {
 struct StarterEnvironment {
   int rank = 0;
   int local_rank = 0;  ///< among the processes of this host; 0 speaks for the host
-  int ranks = 0;       ///< 0: not told; started without mpirun, or by a starter that does not say
 };
 
 /// Reads the environment of Open MPI, PMI (MPICH, Intel MPI) and Slurm.

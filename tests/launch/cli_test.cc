@@ -1,0 +1,176 @@
+#include "launch/cli.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace boostr {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+const std::string quickstart = std::string(BOOSTR_SOURCE_DIR) + "/recipes/quickstart.yaml";
+
+/// What a command line did.
+struct Outcome {
+  int code = -1;
+  std::string out, err;
+  std::string error;  // of the Error that it threw
+  std::int64_t trained_steps = 0;
+  int launched_ranks = 0;
+  std::vector<std::string> launched_arguments;
+};
+
+Outcome run(const std::vector<std::string>& arguments, int started_ranks = 1) {
+  Outcome outcome;
+  const Actions actions{.train =
+                            [&](const LoadedRecipe& loaded) {
+                              outcome.trained_steps = loaded.recipe.training.steps;
+                              return 75;
+                            },
+                        .launch =
+                            [&](int ranks, const std::vector<std::string>& words) {
+                              outcome.launched_ranks = ranks;
+                              outcome.launched_arguments = words;
+                              return 7;
+                            },
+                        .ranks = [=] { return started_ranks; }};
+  std::ostringstream out, err;
+  try {
+    outcome.code = run_command_line(arguments, actions, out, err);
+  } catch (const Error& e) {
+    outcome.code = static_cast<int>(e.code());
+    outcome.error = e.what();
+  }
+  outcome.out = out.str();
+  outcome.err = err.str();
+  return outcome;
+}
+
+TEST(CommandLine, TrainsByDefaultAndReturnsWhatTrainingReturns) {
+  const Outcome outcome = run({quickstart, "training.steps=20"});
+  EXPECT_EQ(outcome.trained_steps, 20);
+  EXPECT_EQ(outcome.code, 75);
+  EXPECT_EQ(run({"train", quickstart}).trained_steps, 200);
+}
+
+TEST(CommandLine, StartsRanksAndHandsTheRecipeOn) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"-n", "2", quickstart, "training.steps=5"},
+        std::vector<std::string>{quickstart, "training.steps=5", "--ranks", "2"},
+        std::vector<std::string>{"train", "--ranks=2", quickstart, "training.steps=5"},
+        std::vector<std::string>{"-n", "2", "train", quickstart, "training.steps=5"}}) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.launched_ranks, 2);
+    EXPECT_THAT(outcome.launched_arguments, ElementsAre("train", quickstart, "training.steps=5"));
+    EXPECT_EQ(outcome.code, 7);
+  }
+}
+
+TEST(CommandLine, ChecksTheRecipeAgainstTheRanksBeforeStarting) {
+  const Outcome outcome = run({"-n", "3", quickstart});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.launched_ranks, 0);
+  EXPECT_THAT(outcome.error, HasSubstr("quickstart.yaml:7:59: error: training.global_batch_size"));
+  EXPECT_EQ(run({quickstart}, 3).code, 2);
+}
+
+TEST(CommandLine, DoesNotStartRanksFromARank) {
+  EXPECT_THAT(run({"-n", "2", quickstart}, 2).error,
+              StartsWith("-n starts processes, but this one"));
+}
+
+TEST(CommandLine, PrintsTheRecipeWithOrigins) {
+  const Outcome outcome = run({"config", quickstart, "metrics.interval=3"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("# override 'metrics.interval=3'"));
+  EXPECT_THAT(outcome.out, HasSubstr("quickstart.yaml:5"));
+}
+
+TEST(CommandLine, ChecksWithoutTraining) {
+  const Outcome outcome = run({"check", quickstart});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out, quickstart + ": ok\n");
+  EXPECT_EQ(outcome.trained_steps, 0);
+  EXPECT_EQ(run({"check", quickstart, "training.steps=0"}).code, 2);
+  EXPECT_EQ(run({"check", "-n", "3", quickstart}).code, 2);
+}
+
+TEST(CommandLine, PrintsTheSchemaTheReferenceAndTheVersion) {
+  EXPECT_THAT(run({"schema"}).out, StartsWith("{\n  \"$schema\""));
+  EXPECT_THAT(run({"schema", "--markdown"}).out, StartsWith("# The recipe"));
+  EXPECT_THAT(run({"version"}).out, StartsWith("boostr-train 0."));
+  EXPECT_EQ(run({"--version"}).out, run({"version"}).out);
+}
+
+TEST(CommandLine, WarnsWithoutFailing) {
+  const Outcome outcome = run({"check", quickstart, "training.steps=10"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("warning: lr_schedule.warmup_steps"));
+}
+
+TEST(CommandLine, EveryVerbHasHelpWithExamplesAndExitCodes) {
+  for (const std::string verb : {"", "train", "config", "check", "schema", "version"}) {
+    std::vector<std::string> arguments = {"--help"};
+    if (!verb.empty()) arguments.insert(arguments.begin(), verb);
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 0) << verb;
+    EXPECT_THAT(outcome.out, HasSubstr("Usage: boostr-train")) << verb;
+    EXPECT_THAT(outcome.out, HasSubstr("75  stopped on request and saved")) << verb;
+    const std::size_t examples = outcome.out.find("Examples:\n  boostr-train ");
+    ASSERT_NE(examples, std::string::npos) << verb;
+    EXPECT_NE(outcome.out.find("\n  boostr-train ", examples + 15), std::string::npos) << verb;
+  }
+}
+
+TEST(CommandLine, HelpNamesEveryVerb) {
+  const std::string help = run({"--help"}).out;
+  for (const std::string verb : {"train", "config", "check", "schema", "version"}) {
+    EXPECT_THAT(help, HasSubstr("\n  " + verb + " ")) << verb;
+  }
+}
+
+TEST(CommandLine, RefusesWhatItDoesNotKnowAndSaysWhatWasMeant) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"trian", "r.yaml"}, "'trian' is neither a verb nor a recipe; did you mean 'train'?"},
+      {{"chekc"}, "'chekc' is neither a verb nor a recipe; did you mean 'check'?"},
+      {{"frobnicate"},
+       "'frobnicate' is neither a verb nor a recipe; verbs: train, config, check, schema, version"},
+      {{quickstart, "--rank", "2"},
+       "unknown argument '--rank'; did you mean '--ranks'?\n  see boostr-train train --help"},
+      {{"schema", "--markdwon"},
+       "unknown argument '--markdwon'; did you mean '--markdown'?\n  see boostr-train schema "
+       "--help"},
+      {{quickstart, "--training.steps=3"},
+       "unknown argument '--training.steps=3'; recipe keys are set without dashes: "
+       "training.steps=3\n"
+       "  see boostr-train train --help"},
+      {{}, "recipe is required\n  see boostr-train --help"},
+      {{"nowhere.yaml"}, "cannot read the recipe 'nowhere.yaml': No such file or directory"}};
+  for (const auto& [arguments, message] : cases) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.error, message);
+    EXPECT_EQ(outcome.code, 2) << message;
+  }
+  for (const std::string bad : {"0", "-1", "two", "1.5", ""}) {
+    const Outcome outcome = run({"-n", bad, quickstart});
+    EXPECT_EQ(outcome.code, 2) << bad;
+    EXPECT_EQ(outcome.launched_ranks, 0) << bad;
+  }
+}
+
+TEST(CommandLine, GivesRecipeErrorsWithTheirPlaces) {
+  const Outcome outcome = run({quickstart, "training.stpes=3"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.error,
+            "override 'training.stpes=3': error: unknown key 'stpes' in training; did you mean "
+            "'steps'?\n");
+  EXPECT_THAT(outcome.out, IsEmpty());
+}
+
+}  // namespace
+}  // namespace boostr
