@@ -165,6 +165,17 @@ std::shared_ptr<const FileBytes> in_memory(const std::string& contents) {
   return std::make_shared<FileBytes>("memory", std::vector(bytes.begin(), bytes.end()));
 }
 
+TEST(TokenStream, JoinsBlocksOfOneFileOnly) {
+  const auto first = in_memory("abcd"), second = in_memory("efgh");
+  TokenStream stream(256);
+  stream.append({.file = first, .offset = 0, .count = 1});
+  stream.append({.file = first, .offset = 1, .count = 1});
+  stream.append(
+      {.file = second, .offset = 2, .count = 1});  // where the last one ends, but elsewhere
+  EXPECT_EQ(stream.blocks().size(), 2u);
+  EXPECT_THAT(all_tokens(stream), ElementsAre('a', 'b', 'g'));
+}
+
 /// Calls `open` with every change of one byte among the first `size` of `contents`, and reads all
 /// of the stream that it returns. Only Error(data) may come out. Returns how many changes were
 /// noticed.

@@ -59,7 +59,7 @@ class Dataset {
   /// -sum p ln p over the token frequencies p of the training samples, sources mixed by their
   /// weights, in nats per token: the loss of a model that knows the frequencies and nothing else.
   /// Counts the first `most` tokens of each source.
-  double unigram_entropy(std::int64_t most = std::int64_t{64} << 20) const;
+  double unigram_entropy(std::int64_t most = std::int64_t{16} << 20) const;
 
  private:
   struct Part {
