@@ -181,7 +181,8 @@ int run_verb(const std::string& verb, const Options& options, const Actions& act
     return 0;
   }
   const LoadedRecipe loaded = load_recipe(options.recipe, options.overrides);
-  err << loaded.diagnostics.warnings();
+  const bool ranks_will_say = verb == "train" && options.ranks > 0;
+  if (!ranks_will_say) err << loaded.diagnostics.warnings();
   if (verb == "train") return train(loaded, options, actions);
   if (options.ranks > 0) check_ranks(loaded, options.ranks);
   if (verb == "config") {

@@ -5,7 +5,6 @@
 
 #include "launch/cli.h"
 #include "launch/launcher.h"
-#include "launch/starter_environment.h"
 #include "launch/train_command.h"
 #include "parallel/comm/mpi.h"
 
@@ -22,7 +21,7 @@ std::string joined(int argc, char** argv) {
   return words;
 }
 
-int run(const std::string& command, const std::vector<std::string>& arguments) {
+int run(const std::string& command, const std::vector<std::string>& arguments, std::ostream& err) {
   const boostr::Actions actions{
       .train =
           [&](const boostr::LoadedRecipe& recipe) {
@@ -30,7 +29,7 @@ int run(const std::string& command, const std::vector<std::string>& arguments) {
           },
       .launch = boostr::launch_under_mpirun,
       .ranks = [] { return boostr::launched_ranks(environment_variable); }};
-  const int code = boostr::run_command_line(arguments, actions, std::cout, std::cerr);
+  const int code = boostr::run_command_line(arguments, actions, std::cout, err);
   std::cout.flush();
   boostr::require(std::cout.good(), ExitCode::internal, "cannot write to the standard output");
   return code;
@@ -39,16 +38,16 @@ int run(const std::string& command, const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const boostr::StarterEnvironment starter = boostr::read_starter_environment();
-  // All ranks read the same recipe: what is wrong with it is said once per host.
+  // All ranks read the same recipe: what is to be said of it is said once per host.
   std::ostream quiet(nullptr);
+  const bool speaks = boostr::launched_local_rank(environment_variable) == 0;
+  std::ostream& once = speaks ? std::cerr : quiet;
   const auto report = [&](ExitCode code, const char* prefix, const char* message) {
-    const bool speaks = code != ExitCode::usage || starter.local_rank == 0;
-    (speaks ? std::cerr : quiet) << prefix << message << std::flush;
+    (code == ExitCode::usage ? once : std::cerr) << prefix << message << std::flush;
     return static_cast<int>(code);
   };
   try {
-    return run(joined(argc, argv), {argv + 1, argv + argc});
+    return run(joined(argc, argv), {argv + 1, argv + argc}, once);
   } catch (const boostr::RecipeError& e) {
     return report(e.code(), "", e.what());  // complete, with its places
   } catch (const boostr::Error& e) {

@@ -29,4 +29,8 @@ using Environment = std::function<const char*(const char* name)>;
 /// several tasks that MPI cannot join.
 int launched_ranks(const Environment& environment);
 
+/// This process's number among those that were started on its host, 0 without a launcher. Known
+/// before MPI is, so that one process per host can speak for all.
+int launched_local_rank(const Environment& environment);
+
 }  // namespace boostr

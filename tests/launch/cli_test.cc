@@ -71,6 +71,15 @@ TEST(CommandLine, StartsRanksAndHandsTheRecipeOn) {
   }
 }
 
+TEST(CommandLine, LeavesWarningsToTheRanksItStarts) {
+  const std::string longer_than_the_run = "lr_schedule.warmup_steps=500";
+  EXPECT_THAT(run({quickstart, longer_than_the_run}).err,
+              HasSubstr("warning: lr_schedule.warmup_steps"));
+  EXPECT_EQ(run({"-n", "2", quickstart, longer_than_the_run}).err, "");
+  EXPECT_THAT(run({"check", "-n", "2", quickstart, longer_than_the_run}).err,
+              HasSubstr("warning:"));
+}
+
 TEST(CommandLine, ChecksTheRecipeAgainstTheRanksBeforeStarting) {
   const Outcome outcome = run({"-n", "3", quickstart});
   EXPECT_EQ(outcome.code, 2);

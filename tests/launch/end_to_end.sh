@@ -109,6 +109,8 @@ case $case_name in
     code=0
     wait "$pid" || code=$?
     [ "$code" -eq 75 ] || fail "exit code $code"
+    expect_code 0 "$program" -n 2 recipe.yaml output=short training.steps=2 lr_schedule.warmup_steps=3
+    [ "$(grep -c 'warning:' last.log)" -eq 1 ] || fail "the warning was not said once"
     ls run/checkpoints | grep -q step- || fail "no checkpoint"
     ;;
   finished_run_says_so)

@@ -8,12 +8,18 @@
 namespace boostr {
 namespace {
 
-int ranks_in(const std::map<std::string, std::string>& variables) {
-  return launched_ranks([&](const char* name) -> const char* {
+using Variables = std::map<std::string, std::string>;
+
+Environment lookup(const Variables& variables) {
+  return [&](const char* name) -> const char* {
     const auto found = variables.find(name);
     return found == variables.end() ? nullptr : found->second.c_str();
-  });
+  };
 }
+
+int ranks_in(const Variables& variables) { return launched_ranks(lookup(variables)); }
+
+int local_rank_in(const Variables& variables) { return launched_local_rank(lookup(variables)); }
 
 TEST(LaunchedRanks, WithoutALauncherThereIsOne) { EXPECT_EQ(ranks_in({}), 1); }
 
@@ -40,6 +46,14 @@ TEST(LaunchedRanks, SrunWithoutPmixIsAnErrorInsteadOfManySingleRuns) {
     EXPECT_EQ(error.code(), ExitCode::usage);
     EXPECT_NE(std::string(error.what()).find("srun --mpi=pmix"), std::string::npos);
   }
+}
+
+TEST(LaunchedRanks, EveryLauncherTellsTheNumberOnTheHost) {
+  EXPECT_EQ(local_rank_in({}), 0);
+  EXPECT_EQ(local_rank_in({{"OMPI_COMM_WORLD_LOCAL_RANK", "3"}}), 3);
+  EXPECT_EQ(local_rank_in({{"MPI_LOCALRANKID", "2"}}), 2);
+  EXPECT_EQ(local_rank_in({{"SLURM_LOCALID", "1"}, {"SLURM_PROCID", "9"}}), 1);
+  EXPECT_EQ(local_rank_in({{"OMPI_COMM_WORLD_LOCAL_RANK", "nonsense"}}), 0);
 }
 
 }  // namespace

@@ -26,7 +26,10 @@ void fail(Communicator& world, const std::string& way) {
   if (way == "stopped") world.set_timeout(std::chrono::milliseconds(500));
   if (way == "killed" && last) std::raise(SIGKILL);
   if (way == "throws" && last) throw Error(ExitCode::data, "the data is gone");
-  if (way == "aborts" && last) world.abort(ExitCode::numeric, "loss is nan");
+  if (way == "aborts" && last) {
+    std::fprintf(stderr, "error: loss is nan\n");  // abort says nothing itself
+    world.abort(ExitCode::numeric, "loss is nan");
+  }
   if (way == "mismatch" && last) values.resize(50);
   world.all_reduce(out_of(values)).wait();
   world.barrier();
