@@ -27,12 +27,14 @@ std::size_t size_class(std::size_t bytes) {
 std::byte* allocate_from_system(std::size_t bytes) {
   const bool large = bytes >= huge_page;
   void* block = std::aligned_alloc(large ? huge_page : alignment, bytes);
-  // Transparent huge pages are opt-in on common distributions; big tensors gain a few percent from them.
+  // Transparent huge pages are opt-in on common distributions; big tensors gain a few percent from
+  // them.
   if (block != nullptr && large) madvise(block, bytes, MADV_HUGEPAGE);
   return static_cast<std::byte*>(block);
 }
 
-/// Free blocks by size class. Lives for the whole process: tensors of static duration may outlast main.
+/// Free blocks by size class. Lives for the whole process: tensors of static duration may outlast
+/// main.
 class CpuAllocator {
  public:
   static CpuAllocator& instance() {
@@ -45,8 +47,15 @@ class CpuAllocator {
     ++stats_.requests;
     std::byte* block = take_cached(bytes);
     if (block == nullptr) block = take_from_system(bytes);
-    stats_.bytes_in_use += bytes;
-    stats_.peak_bytes_in_use = std::max(stats_.peak_bytes_in_use, stats_.bytes_in_use);
+    count_in_use(bytes);
+    return block;
+  }
+
+  std::byte* allocate_dedicated(std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    ++stats_.requests;
+    std::byte* block = take_from_system(bytes);
+    count_in_use(bytes);
     return block;
   }
 
@@ -55,6 +64,12 @@ class CpuAllocator {
     free_[bytes].push_back(block);
     stats_.bytes_in_use -= bytes;
     stats_.bytes_cached += bytes;
+  }
+
+  void release_dedicated(std::byte* block, std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    std::free(block);
+    stats_.bytes_in_use -= bytes;
   }
 
   void release_cached() {
@@ -73,6 +88,11 @@ class CpuAllocator {
   }
 
  private:
+  void count_in_use(std::size_t bytes) {
+    stats_.bytes_in_use += bytes;
+    stats_.peak_bytes_in_use = std::max(stats_.peak_bytes_in_use, stats_.bytes_in_use);
+  }
+
   std::byte* take_cached(std::size_t bytes) {
     const auto found = free_.find(bytes);
     if (found == free_.end() || found->second.empty()) return nullptr;
@@ -89,8 +109,9 @@ class CpuAllocator {
       release_cached_locked();
       block = allocate_from_system(bytes);
     }
-    require(block != nullptr, ExitCode::memory, "out of memory: cannot allocate ", bytes, " bytes beside the ",
-            stats_.bytes_in_use, " in use; lower training.micro_batch_size or training.seq_len");
+    require(block != nullptr, ExitCode::memory, "out of memory: cannot allocate ", bytes,
+            " bytes beside the ", stats_.bytes_in_use,
+            " in use; lower training.micro_batch_size or training.seq_len");
     return block;
   }
 
@@ -114,6 +135,15 @@ Buffer::Buffer(std::size_t bytes, Device /*device*/) : size_(bytes) {
   block_ = std::shared_ptr<std::byte>(
       CpuAllocator::instance().allocate(rounded),
       [rounded](std::byte* block) { CpuAllocator::instance().release(block, rounded); });
+}
+
+Buffer Buffer::dedicated(std::size_t bytes, Device /*device*/) {
+  const std::size_t rounded = size_class(bytes);
+  return {std::shared_ptr<std::byte>(CpuAllocator::instance().allocate_dedicated(rounded),
+                                     [rounded](std::byte* block) {
+                                       CpuAllocator::instance().release_dedicated(block, rounded);
+                                     }),
+          bytes};
 }
 
 AllocatorStats allocator_stats(Device /*device*/) { return CpuAllocator::instance().stats(); }

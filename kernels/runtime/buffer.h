@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "kernels/runtime/device.h"
 
@@ -17,13 +18,16 @@ struct AllocatorStats {
   std::size_t peak_bytes_in_use = 0;
 };
 
-/// A shared handle to uninitialised bytes on a device, 64-byte aligned. Freed blocks go to a cache, so a
-/// steady training step allocates nothing from the system. Thread-safe.
+/// A shared handle to uninitialised bytes on a device, 64-byte aligned. Freed blocks go to a cache,
+/// so a steady training step allocates nothing from the system. Thread-safe.
 class Buffer {
  public:
   Buffer() = default;
   /// Allocates; throws Error(memory) when the system refuses.
   Buffer(std::size_t bytes, Device device = cpu_device);
+  /// Bytes that come from the system and go back to it, past the cache: for memory that lives long,
+  /// so that it never takes away a block that a step's tensors come back to.
+  static Buffer dedicated(std::size_t bytes, Device device = cpu_device);
 
   std::byte* data() const { return block_.get(); }
   std::size_t size() const { return size_; }
@@ -31,6 +35,9 @@ class Buffer {
   friend bool operator==(const Buffer& a, const Buffer& b) { return a.block_ == b.block_; }
 
  private:
+  Buffer(std::shared_ptr<std::byte> block, std::size_t size)
+      : block_(std::move(block)), size_(size) {}
+
   std::shared_ptr<std::byte> block_;
   std::size_t size_ = 0;
 };

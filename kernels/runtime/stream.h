@@ -7,8 +7,8 @@
 
 namespace boostr {
 
-/// An ordered queue of kernels on one device. On the CPU kernels run at once, on `num_threads` OpenMP
-/// threads; results never depend on that number. Used by one host thread at a time.
+/// An ordered queue of kernels on one device. On the CPU kernels run at once, on `num_threads`
+/// OpenMP threads; results never depend on that number. Used by one host thread at a time.
 class Stream {
  public:
   explicit Stream(Device device = cpu_device, int num_threads = 1)
@@ -17,10 +17,13 @@ class Stream {
   Device device() const { return device_; }
   int num_threads() const { return num_threads_; }
 
-  /// Workspace of at least `bytes`, 64-byte aligned, valid until the next call. Grows and stays, so that
-  /// kernels allocate nothing in a steady step.
+  /// Workspace of at least `bytes`, 64-byte aligned, valid until the next call. Grows and stays, so
+  /// that kernels allocate nothing from the second step on.
   std::byte* scratch(std::size_t bytes) {
-    if (bytes > scratch_.size()) scratch_ = Buffer(bytes, device_);
+    if (bytes > scratch_.size()) {
+      scratch_ = Buffer();  // give back first: never both at a time
+      scratch_ = Buffer::dedicated(bytes, device_);
+    }
     return scratch_.data();
   }
 

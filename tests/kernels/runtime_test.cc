@@ -28,7 +28,7 @@ TEST(BFloat16, RoundsEveryValueToNearestEvenAndBack) {
       EXPECT_EQ(BFloat16(wide).bits, value.bits);
     }
   }
-  EXPECT_EQ(static_cast<float>(BFloat16(1.0f + 1.0f / 256)), 1.0f);             // a tie goes to even
+  EXPECT_EQ(static_cast<float>(BFloat16(1.0f + 1.0f / 256)), 1.0f);  // a tie goes to even
   EXPECT_EQ(static_cast<float>(BFloat16(1.0f + 3.0f / 256)), 1.0f + 1.0f / 64);  // and up
 }
 
@@ -40,6 +40,21 @@ TEST(Buffer, ReusesFreedBlocksWithoutTheSystem) {
   EXPECT_EQ(after.system_allocations, before.system_allocations);
   EXPECT_EQ(after.requests, before.requests + 100);
   EXPECT_EQ(after.bytes_in_use, before.bytes_in_use);
+}
+
+TEST(Buffer, ADedicatedOneTakesNoBlockFromTheCacheAndLeavesNone) {
+  { const Buffer cached(3 << 20); }
+  const auto before = allocator_stats();
+  {
+    const Buffer dedicated = Buffer::dedicated(3 << 20);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(dedicated.data()) % 64, 0U);
+    const auto during = allocator_stats();
+    EXPECT_EQ(during.system_allocations, before.system_allocations + 1);
+    EXPECT_EQ(during.bytes_cached, before.bytes_cached);
+    EXPECT_GE(during.bytes_in_use, before.bytes_in_use + dedicated.size());
+  }
+  EXPECT_EQ(allocator_stats().bytes_cached, before.bytes_cached);
+  EXPECT_EQ(allocator_stats().bytes_in_use, before.bytes_in_use);
 }
 
 TEST(Registry, FindsALevelThisMachineRuns) {
