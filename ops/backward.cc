@@ -21,11 +21,8 @@ class OutstandingUses {
     while (!todo_.empty()) {
       const Node& node = *todo_.back();
       todo_.pop_back();
-      for (const RecordedEdge& edge : node.edges)
-        for (const std::shared_ptr<Node>& input : edge.inputs)
-          if (input) use(*input);
-      if (!node.segment) continue;
-      for (const std::shared_ptr<Node>& input : node.segment->inputs) use(*input);
+      for (const RecordedEdge& edge : node.edges) use_all(edge.inputs);
+      if (node.segment) use_all(node.segment->inputs);
     }
     seen_.clear();
   }
@@ -36,6 +33,10 @@ class OutstandingUses {
   }
 
  private:
+  void use_all(const std::vector<std::shared_ptr<Node>>& inputs) {
+    for (const std::shared_ptr<Node>& input : inputs)
+      if (input) use(*input);
+  }
   void use(const Node& node) {
     if (node.leaf)
       ++counts_[node.leaf.get()];

@@ -1,53 +1,14 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <regex>
-#include <set>
 #include <sstream>
-#include <string>
-#include <vector>
+
+#include "tests/architecture/sources.h"
 
 /// What holds the layers apart is checked here, not in a reviewer's head.
+namespace boostr::testing {
 namespace {
-
-namespace fs = std::filesystem;
-
-const fs::path root = BOOSTR_SOURCE_DIR;
-const std::vector<std::string> layers{"kernels", "ops", "parallel", "models", "trainer", "launch"};
-
-struct Source {
-  std::string path;  ///< from the root: "ops/tensor.h"
-  std::string folder;
-  std::vector<std::string> lines;
-};
-
-bool has_code(const fs::path& path) {
-  static const std::set<std::string> endings{".h", ".cc", ".cu", ".cuh", ".wgsl"};
-  return endings.contains(path.extension().string());
-}
-
-std::vector<Source> sources_in(const std::vector<std::string>& folders) {
-  std::vector<Source> sources;
-  for (const std::string& folder : folders) {
-    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
-      if (!entry.is_regular_file() || !has_code(entry.path())) continue;
-      Source source{fs::relative(entry.path(), root).string(), folder, {}};
-      std::ifstream file(entry.path());
-      for (std::string line; std::getline(file, line);) source.lines.push_back(line);
-      sources.push_back(std::move(source));
-    }
-  }
-  return sources;
-}
-
-std::vector<std::string> with_tests() {
-  std::vector<std::string> folders = layers;
-  folders.emplace_back("tests");
-  return folders;
-}
 
 /// The included path and whether it stands in quotes.
 struct Include {
@@ -198,3 +159,4 @@ TEST(Documents, LinksPointAtFilesThatExist) {
 }
 
 }  // namespace
+}  // namespace boostr::testing

@@ -15,9 +15,18 @@ namespace {
 
 using Tensor = std::pair<std::string, std::string>;  // group, name
 
+using Parts = std::vector<const TensorRecord*>;
+
+/// Whether part `i` shares an element with an earlier one.
+bool overlaps_earlier(const Parts& parts, std::size_t i) {
+  return std::any_of(
+      parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(i),
+      [&](const TensorRecord* part) { return overlap(parts[i]->region, part->region); });
+}
+
 /// "" if the files together hold every element of every tensor once.
 std::string coverage_fault(const std::vector<FileRecord>& files) {
-  std::map<Tensor, std::vector<const TensorRecord*>> tensors;
+  std::map<Tensor, Parts> tensors;
   for (const FileRecord& file : files) {
     for (const TensorRecord& tensor : file.tensors)
       tensors[{tensor.group, tensor.name}].push_back(&tensor);
@@ -30,10 +39,8 @@ std::string coverage_fault(const std::vector<FileRecord>& files) {
           parts[i]->dtype != first.dtype) {
         return text(tensor.first, "/", tensor.second, ": ranks give different shapes or types");
       }
-      for (std::size_t j = 0; j < i; ++j) {
-        if (overlap(parts[i]->region, parts[j]->region))
-          return text(tensor.first, "/", tensor.second, ": parts overlap");
-      }
+      if (overlaps_earlier(parts, i))
+        return text(tensor.first, "/", tensor.second, ": parts overlap");
       held += parts[i]->region.shape.numel();
     }
     if (held != first.region.global_shape.numel()) {
