@@ -14,7 +14,7 @@ namespace boostr {
 namespace {
 
 /// Steps of a process after which its memory is warm and no step should ask the system for more.
-constexpr std::int64_t warm_up_steps = 2;
+constexpr std::int64_t warm_up_steps = 1;
 
 }  // namespace
 
@@ -89,8 +89,7 @@ void Reporter::draw_picture() {
   const std::optional<double> entropy =
       setup_.unigram_entropy > 0 ? std::optional(setup_.unigram_entropy) : std::nullopt;
   write_file_atomically(recipe_.output + "/loss.svg",
-                        loss_svg(log_->history(), recipe_.output, entropy),
-                        FileOps(ExitCode::usage));
+                        loss_svg(log_->history(), recipe_.output, entropy), FileOps());
 }
 
 void Reporter::summary(const std::string& resume_command, std::int64_t last_checkpoint) {

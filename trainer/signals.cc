@@ -5,6 +5,9 @@
 #include <array>
 #include <csignal>
 #include <cstddef>
+#include <string_view>
+
+#include "kernels/runtime/error.h"
 
 namespace boostr {
 namespace {
@@ -14,10 +17,20 @@ namespace {
 volatile std::sig_atomic_t stop_signal = 0;
 volatile std::sig_atomic_t save_requested = 0;
 
-constexpr std::array handled{SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP, SIGXCPU};
+constexpr std::array handled{SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGHUP, SIGXCPU, SIGBUS};
 std::array<struct sigaction, handled.size()> previous;
 
+/// Mapped files are the only memory whose pages can vanish; the read that met the hole cannot go
+/// on.
+[[noreturn]] void end_for_missing_page() {
+  constexpr std::string_view message =
+      "boostr-train: error: a data file was cut short while it was read; restore it and resume\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, message.data(), message.size());
+  _exit(static_cast<int>(ExitCode::data));
+}
+
 extern "C" void on_signal(int signal) {
+  if (signal == SIGBUS) end_for_missing_page();
   if (signal == SIGUSR2) {
     save_requested = 1;
     return;

@@ -10,7 +10,9 @@ struct SignalRequests {
   bool save = false;
 };
 
-/// Installs the handlers; the previous ones return with the destructor.
+/// Installs the handlers; the previous ones return with the destructor. A page of a mapped file
+/// that is gone (SIGBUS: the file was cut short between the check of its size and the read) ends
+/// the process with exit code 3 and a message.
 class SignalHandlers {
  public:
   SignalHandlers();

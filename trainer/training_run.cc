@@ -90,8 +90,7 @@ void TrainingRun::start_reporting() {
   if (world_.rank() == 0) {
     if (checkpointing_->enabled())
       discard_later_checkpoints(FileOps(), recipe_.output + "/checkpoints", trainer_->steps_done());
-    write_file_atomically(recipe_.output + "/recipe.yaml", options_.resolved_recipe,
-                          FileOps(ExitCode::usage));
+    write_file_atomically(recipe_.output + "/recipe.yaml", options_.resolved_recipe, FileOps());
   }
   announce(peak);
 }

@@ -38,7 +38,7 @@ void save(const fs::path& output, int step, bool background, int keep, FileFault
                                     .keep_latest_k = keep,
                                     .copy_threads = 1,
                                     .code_version = "test",
-                                    .files = FileOps(ExitCode::checkpoint, std::move(fault))});
+                                    .files = FileOps(std::move(fault))});
     if (!background) {
       writer.save(model.tensors(), state_at(step));
     } else {

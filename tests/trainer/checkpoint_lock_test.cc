@@ -75,13 +75,12 @@ TEST(WriteFileAtomically, FailureAtAnyCallLeavesTheOldContents) {
   const fs::path file = folder.path() / "manifest.json";
   write_file_atomically(file, "old");
   for (const FileOp failing : {FileOp::create, FileOp::write, FileOp::sync, FileOp::rename}) {
-    const FileOps ops(ExitCode::data,
-                      [&](FileOp op, const fs::path&) { return op == failing ? EIO : 0; });
+    const FileOps ops([&](FileOp op, const fs::path&) { return op == failing ? EIO : 0; });
     try {
       write_file_atomically(file, "new", ops);
       ADD_FAILURE() << "no error";
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ExitCode::data);
+      EXPECT_EQ(error.code(), ExitCode::checkpoint);
     }
     EXPECT_EQ(read_text(file), "old");
   }

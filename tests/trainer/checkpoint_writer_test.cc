@@ -18,7 +18,7 @@ CheckpointOptions options_in(const fs::path& output, int keep = 3, FileFault fau
           .keep_latest_k = keep,
           .copy_threads = 1,
           .code_version = "test",
-          .files = FileOps(ExitCode::checkpoint, std::move(fault))};
+          .files = FileOps(std::move(fault))};
 }
 
 /// Writes `steps` one after another, waiting for each.

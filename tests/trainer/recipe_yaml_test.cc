@@ -51,8 +51,7 @@ TEST(RecipeYaml, RefusesWhatIsNoMap) {
 
 TEST(RecipeYaml, RefusesBytesThatAreNoText) {
   const std::string expected = "r.yaml:2:4: error: this byte is not text";
-  for (const std::string bad :
-       {"\xFF", "\xC3(", "\xE2\x82", "\x80", "\x1B"}) {
+  for (const std::string bad : {"\xFF", "\xC3(", "\xE2\x82", "\x80", "\x1B"}) {
     EXPECT_THAT(refusal("a: 1\nü: " + bad + "\n"), HasSubstr(expected));
   }
   EXPECT_THAT(refusal(std::string("a: 1\nü: \0\n", 11)), HasSubstr(expected));

@@ -72,8 +72,8 @@ File::~File() {
 }
 
 void FileOps::fail(std::string_view doing, const fs::path& path, int error) const {
-  throw Error(code_, text("cannot ", doing, " ", path.string(), ": ",
-                          std::generic_category().message(error), advice(error)));
+  throw Error(ExitCode::checkpoint, text("cannot ", doing, " ", path.string(), ": ",
+                                         std::generic_category().message(error), advice(error)));
 }
 
 void FileOps::before(FileOp op, const fs::path& path, std::string_view doing) const {
@@ -96,9 +96,9 @@ void FileOps::require_space(const fs::path& folder, std::int64_t bytes) const {
   struct statvfs stats {};
   if (::statvfs(folder.c_str(), &stats) != 0) fail(doing, folder, errno);
   const auto free_bytes = static_cast<double>(stats.f_bavail) * static_cast<double>(stats.f_frsize);
-  require(free_bytes > static_cast<double>(bytes), code_, "not enough space for ", folder.string(),
-          ": ", bytes, " bytes are needed, ", static_cast<std::int64_t>(free_bytes), " are free",
-          advice(ENOSPC));
+  require(free_bytes > static_cast<double>(bytes), ExitCode::checkpoint, "not enough space for ",
+          folder.string(), ": ", bytes, " bytes are needed, ",
+          static_cast<std::int64_t>(free_bytes), " are free", advice(ENOSPC));
 }
 
 File FileOps::create(const fs::path& path) const {

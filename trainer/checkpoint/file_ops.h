@@ -42,12 +42,11 @@ class File {
 };
 
 /// The system calls that files are made durable with. Every return is checked; a failure throws
-/// Error(code) with the path, the system's reason and what to do. A write beyond the process's file
-/// size limit fails like any other, without SIGXFSZ.
+/// Error(checkpoint) with the path, the system's reason and what to do. A write beyond the
+/// process's file size limit fails like any other, without SIGXFSZ.
 class FileOps {
  public:
-  explicit FileOps(ExitCode code = ExitCode::checkpoint, FileFault fault = {})
-      : code_(code), fault_(std::move(fault)) {}
+  explicit FileOps(FileFault fault = {}) : fault_(std::move(fault)) {}
 
   /// Makes the folder and its parents; fine if it exists.
   void make_folder(const std::filesystem::path& folder) const;
@@ -75,7 +74,6 @@ class FileOps {
   [[noreturn]] void fail(std::string_view doing, const std::filesystem::path& path,
                          int error) const;
 
-  ExitCode code_;
   FileFault fault_;
 };
 

@@ -47,7 +47,8 @@ MetricsLog::MetricsLog(std::string path, std::optional<std::int64_t> resumed_ste
     : path_(std::move(path)) {
   if (resumed_step) keep_lines_until(*resumed_step);
   file_.open(path_, resumed_step ? std::ios::app : std::ios::trunc);
-  require(file_.good(), ExitCode::usage, "cannot write ", path_, "; choose another output folder");
+  require(file_.good(), ExitCode::checkpoint, "cannot write ", path_,
+          "; choose another output folder");
 }
 
 void MetricsLog::keep_lines_until(std::int64_t step) {
@@ -65,12 +66,12 @@ void MetricsLog::keep_lines_until(std::int64_t step) {
       history_.validations.push_back(validation_of(object));
   }
   old.close();
-  write_file_atomically(path_, kept, FileOps(ExitCode::usage));
+  write_file_atomically(path_, kept, FileOps());
 }
 
 void MetricsLog::append(const std::string& line) {
   file_ << line << '\n' << std::flush;
-  require(file_.good(), ExitCode::usage, "cannot write to ", path_,
+  require(file_.good(), ExitCode::checkpoint, "cannot write to ", path_,
           " (disk full?); the run stopped at the last checkpoint");
 }
 

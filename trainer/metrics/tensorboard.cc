@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "kernels/runtime/error.h"
+#include "trainer/checkpoint/file_ops.h"
 
 namespace boostr {
 namespace {
@@ -81,14 +82,14 @@ std::uint32_t crc32c(const std::string& bytes) {
 }
 
 TensorBoardWriter::TensorBoardWriter(const std::string& folder, const MetricsHistory& history) {
-  std::filesystem::create_directories(folder);
+  FileOps().make_folder(folder);
   remove_event_files(folder);
   const double now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const std::string path =
-      text(folder, "/events.out.tfevents.", static_cast<std::int64_t>(now), ".", host_name());
-  file_.open(path, std::ios::binary | std::ios::trunc);
-  require(file_.good(), ExitCode::usage, "cannot write ", path, "; choose another output folder");
+  path_ = text(folder, "/events.out.tfevents.", static_cast<std::int64_t>(now), ".", host_name());
+  file_.open(path_, std::ios::binary | std::ios::trunc);
+  require(file_.good(), ExitCode::checkpoint, "cannot write ", path_,
+          "; choose another output folder");
   std::string version = event_at(now);
   append_bytes(version, 3, "brain.Event:2");  // file_version = 3
   write_record(version);
@@ -103,13 +104,19 @@ void TensorBoardWriter::write(const MetricsRow& row) {
   write_scalar("train/tokens_per_second", row.step, row.time, row.tokens_per_second);
   write_scalar("train/mfu", row.step, row.time, row.mfu);
   write_scalar("train/memory_bytes", row.step, row.time, static_cast<double>(row.memory_bytes));
-  file_.flush();
+  flush();
 }
 
 void TensorBoardWriter::write(const ValidationRow& row) {
   write_scalar("validation/loss", row.step, row.time, row.loss);
   write_scalar("validation/perplexity", row.step, row.time, row.perplexity);
+  flush();
+}
+
+void TensorBoardWriter::flush() {
   file_.flush();
+  require(file_.good(), ExitCode::checkpoint, "cannot write to ", path_,
+          " (disk full?); the run stopped at the last checkpoint");
 }
 
 void TensorBoardWriter::write_scalar(const std::string& tag, std::int64_t step, double time,

@@ -24,7 +24,10 @@ class TensorBoardWriter {
  private:
   void write_scalar(const std::string& tag, std::int64_t step, double time, double value);
   void write_record(const std::string& event);
+  /// Hands what was written to the system; Error(checkpoint) if it refuses.
+  void flush();
 
+  std::string path_;
   std::ofstream file_;
 };
 
