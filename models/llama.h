@@ -23,8 +23,8 @@ class LlamaLayer {
   FeedForward mlp_;
 };
 
-/// The LLaMA family (arXiv 2302.13971, 2407.21783): LLaMA 1 to 3, Mistral, Qwen2 and Qwen3 by configuration. Parameters
-/// carry their Hugging Face names.
+/// The LLaMA family (arXiv 2302.13971, 2407.21783): LLaMA 1 to 3, Mistral, Qwen2 and Qwen3 by
+/// configuration. Parameters carry their Hugging Face names.
 class Llama : public Model {
  public:
   /// `max_seq_len` positions of rotary tables; parameters in `dtype`, uninitialised.
@@ -46,7 +46,7 @@ class Llama : public Model {
   Parameter embed_tokens_;
   std::vector<LlamaLayer> layers_;
   RmsNorm norm_;
-  Parameter lm_head_;  ///< absent when the embeddings are tied
+  Parameter lm_head_;                 ///< absent when the embeddings are tied
   double multiplied_parameters_ = 0;  ///< all but the look-up table of the input embedding
 };
 

@@ -5,8 +5,8 @@
 
 namespace boostr {
 
-/// How RoPE frequencies are stretched beyond the context the model was trained with; the keys of Hugging Face's
-/// `rope_scaling`.
+/// How RoPE frequencies are stretched beyond the context the model was trained with; the keys of
+/// Hugging Face's `rope_scaling`.
 struct RopeScaling {
   std::string rope_type = "none";  ///< none | linear | llama3 | yarn
   double factor = 1.0;
@@ -34,8 +34,8 @@ struct LlamaConfig {
   bool rope_interleaved = false;  ///< pairs (2i, 2i+1) instead of split halves
   RopeScaling rope_scaling;
   bool tie_word_embeddings = false;
-  bool attention_bias = false;      ///< biases on q, k, v and o
-  bool attention_out_bias = true;   ///< with attention_bias: also on o (Qwen2 has none there)
+  bool attention_bias = false;     ///< biases on q, k, v and o
+  bool attention_out_bias = true;  ///< with attention_bias: also on o (Qwen2 has none there)
   bool mlp_bias = false;
   bool qk_norm = false;             ///< RMSNorm of every query and key head (Qwen3)
   std::int64_t sliding_window = 0;  ///< keys further back are hidden; 0: no window

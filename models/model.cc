@@ -22,7 +22,9 @@ namespace {
 Tensor forward_layers(const Model& model, const Microbatch& microbatch, ActivationCheckpoint mode) {
   Tensor x = model.embed(microbatch);
   for (std::int64_t i = 0; i < model.num_layers(); ++i) {
-    const auto layer = [&model, i, microbatch](const Tensor& input) { return model.layer(i, input, microbatch); };
+    const auto layer = [&model, i, microbatch](const Tensor& input) {
+      return model.layer(i, input, microbatch);
+    };
     x = mode == ActivationCheckpoint::full ? recompute(layer, x) : layer(x);
   }
   return x;
@@ -48,7 +50,8 @@ GlobalIndex global_index(const Parameter& parameter) {
 
 }  // namespace
 
-Tensor forward_loss(const Model& model, const Microbatch& microbatch, double scale, ActivationCheckpoint mode) {
+Tensor forward_loss(const Model& model, const Microbatch& microbatch, double scale,
+                    ActivationCheckpoint mode) {
   return model.loss(forward_layers(model, microbatch, mode), microbatch, scale);
 }
 
@@ -59,9 +62,11 @@ Tensor forward_logits(const Model& model, const Microbatch& microbatch) {
 Tensor initial_value(const Parameter& parameter, std::uint64_t seed) {
   const Initial& initial = parameter.initial();
   const Tensor value = Tensor::empty(parameter.shape(), accumulator_of(parameter.dtype()));
-  if (initial.std == 0) fill(value, initial.mean);
+  if (initial.std == 0)
+    fill(value, initial.mean);
   else
-    fill_normal(value, RandomKey{seed, hash_of(parameter.name())}, global_index(parameter), initial.mean, initial.std);
+    fill_normal(value, RandomKey{seed, hash_of(parameter.name())}, global_index(parameter),
+                initial.mean, initial.std);
   return value;
 }
 

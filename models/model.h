@@ -16,13 +16,15 @@ namespace boostr {
 struct Microbatch {
   Tensor input_ids;  ///< [B, S]
   Tensor targets;    ///< [B, S]; negative: no loss there
-  Tensor documents;  ///< [B, S] non-decreasing along S, or undefined: attention stays inside a document
+  Tensor documents;  ///< [B, S] non-decreasing along S, or undefined: attention stays inside a
+                     ///< document
 };
 
 /// Called with each parameter's global name and the parameter, in order of use in the forward.
 using ParameterVisitor = std::function<void(const std::string& name, Parameter& parameter)>;
 
-/// A language model as a chain: embed, then layers, then head. Pipeline stages and recomputation cut it between layers.
+/// A language model as a chain: embed, then layers, then head. Pipeline stages and recomputation
+/// cut it between layers.
 class Model {
  public:
   virtual ~Model() = default;
@@ -36,8 +38,9 @@ class Model {
   /// [B, S, V]; for inspection and tests: training never holds all logits.
   virtual Tensor logits(const Tensor& x) const = 0;
   virtual void visit(const ParameterVisitor& visitor) = 0;
-  /// FLOPs of forward and backward on one sequence of `seq_len` tokens: 6 per parameter (without the input embedding's
-  /// look-up) and token, and 12 per visible query-key pair, layer and attention width.
+  /// FLOPs of forward and backward on one sequence of `seq_len` tokens: 6 per parameter (without
+  /// the input embedding's look-up) and token, and 12 per visible query-key pair, layer and
+  /// attention width.
   virtual double flops_per_sequence(std::int64_t seq_len) const = 0;
 };
 
@@ -53,8 +56,8 @@ Tensor forward_loss(const Model& model, const Microbatch& microbatch, double sca
 /// Likewise `model.logits`.
 Tensor forward_logits(const Model& model, const Microbatch& microbatch);
 
-/// The initial value of `parameter` (its local part, in the accumulator type): a function of (seed, name, global index)
-/// alone, the same on every mesh and machine.
+/// The initial value of `parameter` (its local part, in the accumulator type): a function of (seed,
+/// name, global index) alone, the same on every mesh and machine.
 Tensor initial_value(const Parameter& parameter, std::uint64_t seed);
 
 }  // namespace boostr

@@ -2,7 +2,8 @@
 
 #include "kernels/kernel_table.h"
 
-/// Declarations of the CPU kernels of one instruction-set level; their contracts are in kernel_table.h.
+/// Declarations of the CPU kernels of one instruction-set level; their contracts are in
+/// kernel_table.h.
 namespace boostr::cpu::BOOSTR_ISA {
 
 GemmFn gemm;

@@ -4,8 +4,8 @@
 
 namespace boostr::cpu {
 
-/// Shared by all instruction-set levels: compiled once, without fused multiply-adds, so that every machine
-/// initialises a model to the same bits.
+/// Shared by all instruction-set levels: compiled once, without fused multiply-adds, so that every
+/// machine initialises a model to the same bits.
 RandomNormalFn random_normal;
 RandomUniformFn random_uniform;
 

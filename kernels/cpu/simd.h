@@ -11,8 +11,8 @@
 
 #include "kernels/runtime/dtype.h"
 
-// One source for every instruction set: GCC vector extensions, compiled once per level with that level's flags.
-// BOOSTR_ISA names the level's namespace, so the copies never meet at link time.
+// One source for every instruction set: GCC vector extensions, compiled once per level with that
+// level's flags. BOOSTR_ISA names the level's namespace, so the copies never meet at link time.
 #ifndef BOOSTR_ISA
 #error "compile kernels/cpu through its CMakeLists.txt, which defines BOOSTR_ISA"
 #endif
@@ -44,8 +44,16 @@ inline Vec<A> splat(A value) {
 }
 
 // Loads lanes<acc> elements of storage type S, widened to acc.
-inline Vec<float> load(const float* p) { Vec<float> v; std::memcpy(&v, p, sizeof v); return v; }
-inline Vec<double> load(const double* p) { Vec<double> v; std::memcpy(&v, p, sizeof v); return v; }
+inline Vec<float> load(const float* p) {
+  Vec<float> v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+inline Vec<double> load(const double* p) {
+  Vec<double> v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
 inline Vec<float> load(const BFloat16* p) {
   Half16 h;
   std::memcpy(&h, &p->bits, sizeof h);
@@ -66,7 +74,8 @@ inline void store(BFloat16* p, Vec<float> v) {
 inline Vec<float> load(const Float16* p) {
   Vec<float> v;
   for (int i = 0; i < simd_bytes / 32; ++i) {
-    const __m256 part = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8 * i)));
+    const __m256 part =
+        _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8 * i)));
     std::memcpy(reinterpret_cast<char*>(&v) + 32 * i, &part, 32);
   }
   return v;
@@ -75,7 +84,8 @@ inline void store(Float16* p, Vec<float> v) {
   for (int i = 0; i < simd_bytes / 32; ++i) {
     __m256 part;
     std::memcpy(&part, reinterpret_cast<const char*>(&v) + 32 * i, 32);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8 * i), _mm256_cvtps_ph(part, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8 * i),
+                     _mm256_cvtps_ph(part, _MM_FROUND_TO_NEAREST_INT));
   }
 }
 #else
@@ -102,9 +112,13 @@ inline void store_partial(S* p, Vec<Accumulator<S>> v, std::int64_t n) {
 }
 
 template <class V>
-inline V max(V a, V b) { return a > b ? a : b; }
+inline V max(V a, V b) {
+  return a > b ? a : b;
+}
 template <class V>
-inline V min(V a, V b) { return a < b ? a : b; }
+inline V min(V a, V b) {
+  return a < b ? a : b;
+}
 
 /// Square root of each lane, correctly rounded.
 template <class V>
@@ -146,8 +160,8 @@ inline auto reduce_max(V v) {
   return best;
 }
 
-/// e^x to about 1 ulp in f32: 2^n times a degree-6 polynomial on [-ln2/2, ln2/2] (Cephes coefficients). Underflows to 0,
-/// overflows to infinity, keeps NaN.
+/// e^x to about 1 ulp in f32: 2^n times a degree-6 polynomial on [-ln2/2, ln2/2] (Cephes
+/// coefficients). Underflows to 0, overflows to infinity, keeps NaN.
 inline Vec<float> exp(Vec<float> x) {
   const Vec<float> clamped = min(max(x, splat(-104.0f)), splat(89.0f));
   const Vec<float> magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
@@ -160,7 +174,8 @@ inline Vec<float> exp(Vec<float> x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + r + 1.0f;
-  // Two factors, so that results near the ends of the range neither overflow early nor lose their subnormals.
+  // Two factors, so that results near the ends of the range neither overflow early nor lose their
+  // subnormals.
   const auto i = __builtin_convertvector(n, Vec<std::int32_t>);
   const auto half = i >> 1;
   const auto first = reinterpret_cast<Vec<float>>((half + 127) << 23);
@@ -174,7 +189,8 @@ inline Vec<double> exp(Vec<double> x) {
   return x;
 }
 
-/// Calls body(i, n) for i = 0, step, 2 step, ... with n = step, and once with the rest n < step if there is one.
+/// Calls body(i, n) for i = 0, step, 2 step, ... with n = step, and once with the rest n < step if
+/// there is one.
 template <class Body>
 inline void for_each_vector(std::int64_t count, std::int64_t step, Body&& body) {
   std::int64_t i = 0;
@@ -189,8 +205,10 @@ inline Vec<Accumulator<S>> load_n(const S* p, std::int64_t n, Accumulator<S> fil
 }
 template <class S>
 inline void store_n(S* p, Vec<Accumulator<S>> v, std::int64_t n) {
-  if (n == lanes<Accumulator<S>>) store(p, v);
-  else store_partial(p, v, n);
+  if (n == lanes<Accumulator<S>>)
+    store(p, v);
+  else
+    store_partial(p, v, n);
 }
 
 }  // namespace boostr::cpu::BOOSTR_ISA

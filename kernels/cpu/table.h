@@ -6,11 +6,19 @@
 namespace boostr::cpu {
 
 #if defined(__x86_64__)
-namespace avx2 { const KernelTable& table(); }
-namespace avx512 { const KernelTable& table(); }
-namespace avx512_bf16 { const KernelTable& table(); }
+namespace avx2 {
+const KernelTable& table();
+}
+namespace avx512 {
+const KernelTable& table();
+}
+namespace avx512_bf16 {
+const KernelTable& table();
+}
 #else
-namespace neon { const KernelTable& table(); }
+namespace neon {
+const KernelTable& table();
+}
 #endif
 
 }  // namespace boostr::cpu

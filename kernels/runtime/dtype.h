@@ -50,26 +50,43 @@ struct Float16 {
 
 template <class T>
 inline constexpr DType dtype_of = [] {
-  if constexpr (std::is_same_v<T, float>) return DType::f32;
-  else if constexpr (std::is_same_v<T, BFloat16>) return DType::bf16;
-  else if constexpr (std::is_same_v<T, Float16>) return DType::f16;
-  else if constexpr (std::is_same_v<T, double>) return DType::f64;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return DType::i32;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return DType::i64;
-  else { static_assert(std::is_same_v<T, std::uint8_t>, "no DType for this type"); return DType::u8; }
+  if constexpr (std::is_same_v<T, float>)
+    return DType::f32;
+  else if constexpr (std::is_same_v<T, BFloat16>)
+    return DType::bf16;
+  else if constexpr (std::is_same_v<T, Float16>)
+    return DType::f16;
+  else if constexpr (std::is_same_v<T, double>)
+    return DType::f64;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return DType::i32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return DType::i64;
+  else {
+    static_assert(std::is_same_v<T, std::uint8_t>, "no DType for this type");
+    return DType::u8;
+  }
 }();
 
-/// The type that kernels accumulate in for storage type T: f64 for f64, f32 for the other float types.
+/// The type that kernels accumulate in for storage type T: f64 for f64, f32 for the other float
+/// types.
 template <class T>
 using Accumulator = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
 /// Bytes per element.
 constexpr std::size_t size_of(DType dtype) {
   switch (dtype) {
-    case DType::f64: case DType::i64: return 8;
-    case DType::f32: case DType::i32: return 4;
-    case DType::bf16: case DType::f16: return 2;
-    case DType::u8: return 1;
+    case DType::f64:
+    case DType::i64:
+      return 8;
+    case DType::f32:
+    case DType::i32:
+      return 4;
+    case DType::bf16:
+    case DType::f16:
+      return 2;
+    case DType::u8:
+      return 1;
   }
   return 0;
 }
@@ -79,21 +96,29 @@ constexpr bool is_float(DType dtype) {
 }
 
 /// The type gradients and masters of `dtype` are kept in: f64 for f64, else f32.
-constexpr DType accumulator_of(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
+constexpr DType accumulator_of(DType dtype) {
+  return dtype == DType::f64 ? DType::f64 : DType::f32;
+}
 
 /// "f32", "bf16", ...
 std::string_view name(DType dtype);
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
-/// Calls `f.template operator()<T>()` with the storage type of a floating-point `dtype`; Error otherwise.
+/// Calls `f.template operator()<T>()` with the storage type of a floating-point `dtype`; Error
+/// otherwise.
 template <class F>
 decltype(auto) dispatch_float(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::f32: return f.template operator()<float>();
-    case DType::bf16: return f.template operator()<BFloat16>();
-    case DType::f16: return f.template operator()<Float16>();
-    case DType::f64: return f.template operator()<double>();
-    default: throw Error(text("expected a floating-point type, got ", dtype));
+    case DType::f32:
+      return f.template operator()<float>();
+    case DType::bf16:
+      return f.template operator()<BFloat16>();
+    case DType::f16:
+      return f.template operator()<Float16>();
+    case DType::f64:
+      return f.template operator()<double>();
+    default:
+      throw Error(text("expected a floating-point type, got ", dtype));
   }
 }
 
@@ -101,10 +126,14 @@ decltype(auto) dispatch_float(DType dtype, F&& f) {
 template <class F>
 decltype(auto) dispatch_any(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::i32: return f.template operator()<std::int32_t>();
-    case DType::i64: return f.template operator()<std::int64_t>();
-    case DType::u8: return f.template operator()<std::uint8_t>();
-    default: return dispatch_float(dtype, std::forward<F>(f));
+    case DType::i32:
+      return f.template operator()<std::int32_t>();
+    case DType::i64:
+      return f.template operator()<std::int64_t>();
+    case DType::u8:
+      return f.template operator()<std::uint8_t>();
+    default:
+      return dispatch_float(dtype, std::forward<F>(f));
   }
 }
 

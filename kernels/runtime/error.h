@@ -20,8 +20,8 @@ enum class ExitCode : int {
   preempted = 75,     ///< stopped on request; a checkpoint is saved, run again to continue
 };
 
-/// The one exception type. `what()` is a complete message for the user: what happened, where, what was
-/// expected, what to do. `code()` is what the process exits with.
+/// The one exception type. `what()` is a complete message for the user: what happened, where, what
+/// was expected, what to do. `code()` is what the process exits with.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}

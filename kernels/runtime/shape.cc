@@ -11,8 +11,8 @@ Shape::Shape(std::initializer_list<std::int64_t> dims)
     : Shape(std::span<const std::int64_t>(dims.begin(), dims.size())) {}
 
 Shape::Shape(std::span<const std::int64_t> dims) : num_dims_(static_cast<int>(dims.size())) {
-  expect(dims.size() <= std::size_t(max_dims), "a shape has at most ", max_dims, " dimensions, got ",
-         dims.size());
+  expect(dims.size() <= std::size_t(max_dims), "a shape has at most ", max_dims,
+         " dimensions, got ", dims.size());
   std::ranges::copy(dims, dims_.begin());
 }
 

@@ -14,7 +14,9 @@ struct In {
   Shape shape;
 
   template <class T>
-  const T* as() const { return static_cast<const T*>(data); }
+  const T* as() const {
+    return static_cast<const T*>(data);
+  }
   explicit operator bool() const { return data != nullptr; }
   std::size_t bytes() const { return std::size_t(shape.numel()) * size_of(dtype); }
 };
@@ -26,7 +28,9 @@ struct Out {
   Shape shape;
 
   template <class T>
-  T* as() const { return static_cast<T*>(data); }
+  T* as() const {
+    return static_cast<T*>(data);
+  }
   explicit operator bool() const { return data != nullptr; }
   std::size_t bytes() const { return std::size_t(shape.numel()) * size_of(dtype); }
   operator In() const { return {data, dtype, shape}; }

@@ -14,17 +14,21 @@ Attention::Attention(const LlamaConfig& config, DType dtype)
       head_dim_(config.head_dim),
       window_(config.sliding_window),
       interleaved_(config.rope_interleaved),
-      q_proj_(config.hidden_size, num_heads_ * head_dim_, config.attention_bias, dtype, config.initializer_range),
-      k_proj_(config.hidden_size, num_kv_heads_ * head_dim_, config.attention_bias, dtype, config.initializer_range),
-      v_proj_(config.hidden_size, num_kv_heads_ * head_dim_, config.attention_bias, dtype, config.initializer_range),
-      o_proj_(num_heads_ * head_dim_, config.hidden_size, config.attention_bias && config.attention_out_bias, dtype,
-              config.initializer_range) {
+      q_proj_(config.hidden_size, num_heads_ * head_dim_, config.attention_bias, dtype,
+              config.initializer_range),
+      k_proj_(config.hidden_size, num_kv_heads_ * head_dim_, config.attention_bias, dtype,
+              config.initializer_range),
+      v_proj_(config.hidden_size, num_kv_heads_ * head_dim_, config.attention_bias, dtype,
+              config.initializer_range),
+      o_proj_(num_heads_ * head_dim_, config.hidden_size,
+              config.attention_bias && config.attention_out_bias, dtype, config.initializer_range) {
   if (!config.qk_norm) return;
   q_norm_.emplace(head_dim_, dtype, config.rms_norm_eps);
   k_norm_.emplace(head_dim_, dtype, config.rms_norm_eps);
 }
 
-Tensor Attention::operator()(const Tensor& x, const RopeTables& tables, const Tensor& documents) const {
+Tensor Attention::operator()(const Tensor& x, const RopeTables& tables,
+                             const Tensor& documents) const {
   const std::int64_t batch = x.shape()[0], seq = x.shape()[1];
   Tensor q = reshape(q_proj_(x), {batch, seq, num_heads_, head_dim_});
   Tensor k = reshape(k_proj_(x), {batch, seq, num_kv_heads_, head_dim_});

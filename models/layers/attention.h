@@ -9,8 +9,8 @@
 
 namespace boostr {
 
-/// Causal self-attention with grouped queries, rotary positions, optional biases, QK-norm and sliding window:
-/// o(attention(rope(norm(q x)), rope(norm(k x)), v x)).
+/// Causal self-attention with grouped queries, rotary positions, optional biases, QK-norm and
+/// sliding window: o(attention(rope(norm(q x)), rope(norm(k x)), v x)).
 class Attention {
  public:
   Attention(const LlamaConfig& config, DType dtype);

@@ -13,7 +13,9 @@ class Linear {
     if (bias) bias_ = Parameter({out}, dtype, {0, 0});
   }
 
-  Tensor operator()(const Tensor& x) const { return linear(x, weight_, bias_.defined() ? bias_.value() : Tensor()); }
+  Tensor operator()(const Tensor& x) const {
+    return linear(x, weight_, bias_.defined() ? bias_.value() : Tensor());
+  }
 
   void visit(const std::string& name, const ParameterVisitor& visitor) {
     visitor(name + ".weight", weight_);

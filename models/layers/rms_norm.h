@@ -12,7 +12,9 @@ class RmsNorm {
 
   Tensor operator()(const Tensor& x) const { return rms_norm(x, weight_, eps_); }
 
-  void visit(const std::string& name, const ParameterVisitor& visitor) { visitor(name + ".weight", weight_); }
+  void visit(const std::string& name, const ParameterVisitor& visitor) {
+    visitor(name + ".weight", weight_);
+  }
 
  private:
   Parameter weight_;

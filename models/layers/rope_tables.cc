@@ -25,8 +25,10 @@ double yarn_correction_dim(double rotations, double dim, double theta, double or
 void apply_yarn(std::vector<double>& frequencies, double theta, const RopeScaling& scaling) {
   const double dim = 2.0 * static_cast<double>(frequencies.size());
   const auto original = static_cast<double>(scaling.original_max_position_embeddings);
-  const double low = std::max(std::floor(yarn_correction_dim(scaling.beta_fast, dim, theta, original)), 0.0);
-  double high = std::min(std::ceil(yarn_correction_dim(scaling.beta_slow, dim, theta, original)), dim - 1);
+  const double low =
+      std::max(std::floor(yarn_correction_dim(scaling.beta_fast, dim, theta, original)), 0.0);
+  double high =
+      std::min(std::ceil(yarn_correction_dim(scaling.beta_slow, dim, theta, original)), dim - 1);
   if (low == high) high += 0.001;  // as the reference implementation, against a division by zero
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
     const double interpolated = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
@@ -36,14 +38,17 @@ void apply_yarn(std::vector<double>& frequencies, double theta, const RopeScalin
 
 }  // namespace
 
-RopeFrequencies rope_frequencies(std::int64_t rotary_dim, double theta, const RopeScaling& scaling) {
+RopeFrequencies rope_frequencies(std::int64_t rotary_dim, double theta,
+                                 const RopeScaling& scaling) {
   RopeFrequencies result;
   for (std::int64_t i = 0; i < rotary_dim / 2; ++i)
-    result.inverse_frequency.push_back(std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(rotary_dim)));
+    result.inverse_frequency.push_back(
+        std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(rotary_dim)));
   if (scaling.rope_type == "linear") {
     for (double& frequency : result.inverse_frequency) frequency /= scaling.factor;
   } else if (scaling.rope_type == "llama3") {
-    for (double& frequency : result.inverse_frequency) frequency = llama3_frequency(frequency, scaling);
+    for (double& frequency : result.inverse_frequency)
+      frequency = llama3_frequency(frequency, scaling);
   } else if (scaling.rope_type == "yarn") {
     apply_yarn(result.inverse_frequency, theta, scaling);
     const bool given = scaling.attention_factor > 0;
@@ -57,15 +62,18 @@ RopeFrequencies rope_frequencies(std::int64_t rotary_dim, double theta, const Ro
 
 RopeTables rope_tables(std::int64_t positions, const RopeFrequencies& frequencies, DType dtype) {
   const auto width = static_cast<std::int64_t>(frequencies.inverse_frequency.size());
-  const RopeTables tables{Tensor::empty({positions, width}, dtype), Tensor::empty({positions, width}, dtype)};
+  const RopeTables tables{Tensor::empty({positions, width}, dtype),
+                          Tensor::empty({positions, width}, dtype)};
   dispatch_float(dtype, [&]<class T>() {
     T* cos = tables.cos.out().as<T>();
     T* sin = tables.sin.out().as<T>();
     for (std::int64_t position = 0; position < positions; ++position) {
       for (std::int64_t i = 0; i < width; ++i) {
         const double angle = static_cast<double>(position) * frequencies.inverse_frequency[i];
-        cos[position * width + i] = static_cast<T>(static_cast<Accumulator<T>>(std::cos(angle) * frequencies.attention_factor));
-        sin[position * width + i] = static_cast<T>(static_cast<Accumulator<T>>(std::sin(angle) * frequencies.attention_factor));
+        cos[position * width + i] = static_cast<T>(
+            static_cast<Accumulator<T>>(std::cos(angle) * frequencies.attention_factor));
+        sin[position * width + i] = static_cast<T>(
+            static_cast<Accumulator<T>>(std::sin(angle) * frequencies.attention_factor));
       }
     }
   });
