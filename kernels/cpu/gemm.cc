@@ -20,6 +20,7 @@
 // blocks but the last stay in f32 (`partial`): C is rounded once.
 #include <atomic>
 
+#include "kernels/cpu/gemm_amx.h"
 #include "kernels/cpu/gemm_pack.h"
 #include "kernels/cpu/gemm_plan.h"
 #include "kernels/cpu/gemm_tile.h"
@@ -35,7 +36,6 @@ class Gemm {
   using Storage = typename W::Storage;
   using Word = typename W::Word;
   using Sum = typename W::Sum;
-  static constexpr std::int64_t tile_n = tile_columns<Sum>;
   /// c can hold the sum over part of K.
   static constexpr bool c_holds_sums = std::is_same_v<C, Sum>;
 
@@ -59,6 +59,7 @@ class Gemm {
     const std::int64_t jobs = batch_ * plan_.jobs_m * plan_.jobs_n;
     std::atomic<std::int64_t> next = 0;
     parallel_team(plan_.threads, [&](const Worker& worker) {
+      [[maybe_unused]] const TileUnit<W> unit;
       std::byte* mine = scratch + bytes * std::size_t(worker.index);
       const Buffers buffers{reinterpret_cast<Word*>(mine),
                             reinterpret_cast<Word*>(mine + packed_a_bytes()),
@@ -104,11 +105,11 @@ class Gemm {
     b.data += job.item * n_ * k_;
     for (std::int64_t block = 0; block < plan_.blocks_k; ++block) {
       const Range k{block * plan_.block_k, std::min(k_, (block + 1) * plan_.block_k)};
-      pack<W, tile_rows>(a, job.m, k, buffers.a);
+      const std::int64_t words = round_up(divide_up(k.size(), W::depth), W::grain);
+      pack_left<W>(a, job.m, k, words, buffers.a);
       for (std::int64_t j = job.n.begin; j < job.n.end; j += plan_.block_n) {
         const Range n{j, std::min(job.n.end, j + plan_.block_n)};
-        pack<W, tile_n>(b, n, k, buffers.b);
-        const std::int64_t words = divide_up(k.size(), W::depth);
+        pack<W, W::tile_columns>(b, n, k, words, buffers.b);
         if (c_holds_sums || block + 1 == plan_.blocks_k) {
           multiply(words, job.m.size(), n.size(), buffers, target(job, block, j, buffers));
         } else {
@@ -141,14 +142,14 @@ class Gemm {
   template <class T>
   void multiply(std::int64_t words, std::int64_t m, std::int64_t n, const Buffers& buffers,
                 const TileTarget<W, T>& first) const {
-    for (std::int64_t i = 0; i < m; i += tile_rows) {
-      for (std::int64_t j = 0; j < n; j += tile_n) {
+    for (std::int64_t i = 0; i < m; i += W::tile_rows) {
+      for (std::int64_t j = 0; j < n; j += W::tile_columns) {
         TileTarget<W, T> tile = first;
         tile.c += i * first.c_stride + j;
         if (first.partial != nullptr) tile.partial += i * first.partial_stride + j;
         if (first.bias != nullptr) tile.bias += j;
-        tile.rows = std::min<std::int64_t>(tile_rows, m - i);
-        tile.columns = std::min(tile_n, n - j);
+        tile.rows = std::min<std::int64_t>(W::tile_rows, m - i);
+        tile.columns = std::min<std::int64_t>(W::tile_columns, n - j);
         multiply_tile(words, buffers.a + i * words, buffers.b + j * words, tile);
       }
     }

@@ -121,12 +121,22 @@ inline void pack_row(const typename W::Storage* p, const typename W::Storage* ne
   }
 }
 
+/// Zeros for the words [held, words) of every strip.
+template <int Rows, class Word>
+void fill_up(std::int64_t strips, std::int64_t held, std::int64_t words, Word* out) {
+  if (held == words) return;
+  for (std::int64_t s = 0; s < strips; ++s)
+    std::fill(out + (s * words + held) * Rows, out + (s + 1) * words * Rows, Word{});
+}
+
 /// Packs rows [rows.begin, rows.end) and elements [k.begin, k.end) of x: strip after strip of
-/// `Rows` rows (the last is filled up with zeros), each as [words along K][Rows].
+/// `Rows` rows, each as [words along K][Rows]. The last strip is filled up with zeros to `Rows`
+/// rows, every strip to `words` words.
 template <class W, int Rows>
-void pack(const Factor<typename W::Storage>& x, Range rows, Range k, typename W::Word* out) {
+void pack(const Factor<typename W::Storage>& x, Range rows, Range k, std::int64_t words,
+          typename W::Word* out) {
   using Word = typename W::Word;
-  const std::int64_t words = (k.size() + W::depth - 1) / W::depth;
+  const std::int64_t held = (k.size() + W::depth - 1) / W::depth;
   const std::int64_t strips = (rows.size() + Rows - 1) / Rows;
   Factor<typename W::Storage> part = x;
   part.rows = rows.end;
@@ -134,24 +144,33 @@ void pack(const Factor<typename W::Storage>& x, Range rows, Range k, typename W:
     for (std::int64_t s = 0; s < strips; ++s) {
       pack_strip_k_contiguous<W, Rows>(part, rows.begin + s * Rows, k, out + s * words * Rows);
     }
+    fill_up<Rows>(strips, held, words, out);
     return;
   }
   // A few strips side by side, so that each cache line of a source row is read at once.
   constexpr std::int64_t together = 8;
   constexpr int reach = (Rows + lanes<Word> - 1) / lanes<Word> * lanes<Word>;
   for (std::int64_t s0 = 0; s0 < strips; s0 += together) {
-    for (std::int64_t i = 0; i < words; ++i) {
+    for (std::int64_t i = 0; i < held; ++i) {
       const std::int64_t at = k.begin + i * W::depth;
       for (std::int64_t s = s0; s < std::min(strips, s0 + together); ++s) {
         const std::int64_t row = rows.begin + s * Rows;
         const auto* p = x.at(row, at);
         const auto* next = at + 1 < k.end ? p + x.stride : nullptr;
         // The last row of a strip may not spill: the next strip has begun already.
-        const bool spill = row + reach <= rows.end && (i + 1 < words || reach == Rows);
+        const bool spill = row + reach <= rows.end && (i + 1 < held || reach == Rows);
         pack_row<W, Rows>(p, next, rows.end - row, spill, out + (s * words + i) * Rows);
       }
     }
   }
+  fill_up<Rows>(strips, held, words, out);
+}
+
+/// Packs the left factor. A tile unit has a layout of its own for it.
+template <class W>
+void pack_left(const Factor<typename W::Storage>& a, Range rows, Range k, std::int64_t words,
+               typename W::Word* out) {
+  pack<W, W::tile_rows>(a, rows, k, words, out);
 }
 
 }  // namespace boostr::cpu::BOOSTR_ISA

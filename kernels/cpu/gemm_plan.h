@@ -28,7 +28,6 @@ inline std::int64_t equal_block(std::int64_t count, std::int64_t limit, std::int
 
 template <class W>
 struct GemmLimits {
-  static constexpr std::int64_t tile_n = tile_columns<typename W::Sum>;
   /// Depth of a block: a strip of a (6 to 28 KiB) stays in the first-level cache.
   static constexpr std::int64_t k = 256 * W::depth;
   /// Columns of a block of b: with that depth 384 KiB, most of the smallest second-level cache in
@@ -40,12 +39,11 @@ struct GemmLimits {
 };
 
 /// Time of the slowest thread in tile-columns x rows, counting what each job packs.
-inline double gemm_cost(const GemmPlan& plan, std::int64_t batch) {
-  constexpr double packed_per_product =
-      12.0;  // measured: packing a word costs as much as 12 multiply-adds
+template <class W>
+double gemm_cost(const GemmPlan& plan, std::int64_t batch) {
   const std::int64_t rounds = divide_up(batch * plan.jobs_m * plan.jobs_n, plan.threads);
   return double(rounds) * (double(plan.job_m) * double(plan.job_n) +
-                           packed_per_product * double(plan.job_m + plan.job_n));
+                           W::packing_cost * double(plan.job_m + plan.job_n));
 }
 
 /// The cheapest grid of jobs for `threads` threads.
@@ -56,7 +54,7 @@ GemmPlan plan_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int6
   constexpr double worth_a_thread =
       128.0 * 128 * 128;  // below, waking a thread costs more than it brings
   GemmPlan best;
-  best.block_k = equal_block(std::max<std::int64_t>(1, k), Limits::k, W::depth);
+  best.block_k = equal_block(std::max<std::int64_t>(1, k), Limits::k, W::depth * W::grain);
   best.blocks_k = std::max<std::int64_t>(1, divide_up(k, best.block_k));
   best.threads = int(std::clamp(double(batch) * double(m) * double(n) * double(k) / worth_a_thread,
                                 1.0, double(threads)));
@@ -65,19 +63,19 @@ GemmPlan plan_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int6
   const std::int64_t min_m = divide_up(m, Limits::job_m), min_n = divide_up(n, Limits::job_n);
   for (std::int64_t extra = 0; extra <= best.threads; ++extra) {
     GemmPlan plan = best;
-    plan.job_m = equal_block(m, divide_up(m, min_m + extra), tile_rows);
+    plan.job_m = equal_block(m, divide_up(m, min_m + extra), W::tile_rows);
     plan.jobs_m = divide_up(m, plan.job_m);
     // Columns: as few jobs as the limit allows, made a multiple of what fills the threads.
     const std::int64_t fill =
         divide_up(plan.threads, std::min<std::int64_t>(plan.threads, batch * plan.jobs_m));
-    plan.job_n = equal_block(n, divide_up(n, round_up(min_n, fill)), Limits::tile_n);
+    plan.job_n = equal_block(n, divide_up(n, round_up(min_n, fill)), W::tile_columns);
     plan.jobs_n = divide_up(n, plan.job_n);
-    const double cost = gemm_cost(plan, batch);
+    const double cost = gemm_cost<W>(plan, batch);
     if (cost >= best_cost) continue;
     best_cost = cost;
     best = plan;
   }
-  best.block_n = equal_block(best.job_n, Limits::n, Limits::tile_n);
+  best.block_n = equal_block(best.job_n, Limits::n, W::tile_columns);
   return best;
 }
 

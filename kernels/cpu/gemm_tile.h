@@ -5,13 +5,6 @@
 // The innermost loop: one tile of C, held in registers, times the whole depth of a packed block.
 namespace boostr::cpu::BOOSTR_ISA {
 
-/// Tile height: with two vectors per row it fills the registers (12 of 16 on AVX2; 28 of 32 on
-/// AVX-512 and NEON) and leaves room for two vectors of b and one of a.
-inline constexpr int tile_rows = simd_bytes == 32 ? 6 : 14;
-/// Tile width: two vectors.
-template <class Sum>
-inline constexpr int tile_columns = 2 * lanes<Sum>;
-
 /// Where a tile's sums go: c[i, j] = sum + partial[i, j] + bias[j] (+ c[i, j]).
 template <class W, class C>
 struct TileTarget {
@@ -22,7 +15,7 @@ struct TileTarget {
   std::int64_t partial_stride = 0;
   const typename W::Storage* bias = nullptr;  ///< may be null
   bool accumulate = false;
-  std::int64_t rows = tile_rows, columns = tile_columns<typename W::Sum>;
+  std::int64_t rows = W::tile_rows, columns = W::tile_columns;
 
   /// Writes one vector of row i, beginning at column j, of which n lanes exist.
   void write(std::int64_t i, std::int64_t j, Vec<typename W::Sum> sum, std::int64_t n) const {
@@ -34,12 +27,17 @@ struct TileTarget {
   }
 };
 
+/// What a thread holds while it multiplies tiles.
+template <class W>
+struct TileUnit {};
+
 /// a: one strip [words][tile_rows], b: one strip [words][tile_columns].
 template <class W, class C>
 [[gnu::noinline]] void multiply_tile(std::int64_t words, const typename W::Word* a,
                                      const typename W::Word* b, const TileTarget<W, C>& target) {
   using Sum = typename W::Sum;
   using Word = typename W::Word;
+  constexpr int tile_rows = W::tile_rows;
   constexpr int width = lanes<Sum>;
   constexpr int prefetch_distance =
       16 * width;  // 8 steps ahead: b comes from the second-level cache

@@ -12,6 +12,10 @@
 // every type.
 namespace boostr::cpu::BOOSTR_ISA {
 
+/// Tile height: with two vectors per row it fills the registers (12 of 16 on AVX2; 28 of 32 on
+/// AVX-512 and NEON) and leaves room for two vectors of b and one of a.
+inline constexpr int simd_tile_rows = simd_bytes == 32 ? 6 : 14;
+
 /// Elements of type S, widened to the type that sums are kept in: one word per element.
 template <class S>
 struct WidenedWords {
@@ -19,6 +23,12 @@ struct WidenedWords {
   using Sum = Accumulator<S>;
   using Word = Sum;
   static constexpr int depth = 1;  ///< elements along K per word
+  static constexpr int grain =
+      1;  ///< blocks are filled up with zeros to a multiple of so many words
+  static constexpr int tile_rows = simd_tile_rows;
+  static constexpr int tile_columns = 2 * lanes<Sum>;
+  /// Measured: packing a word costs as much time as so many multiply-adds of words.
+  static constexpr double packing_cost = 12;
 
   static Vec<Sum> multiply_add(Vec<Word> a, Vec<Word> b, Vec<Sum> sum) { return sum + a * b; }
   /// The words of the `lanes` elements p[0], p[1], ... along K, of which n exist; the rest are 0.
@@ -38,6 +48,10 @@ struct PairedWords {
   using Sum = float;
   using Word = std::uint32_t;
   static constexpr int depth = 2;
+  static constexpr int grain = 1;
+  static constexpr int tile_rows = simd_tile_rows;
+  static constexpr int tile_columns = 2 * lanes<float>;
+  static constexpr double packing_cost = 12;
 
   static Vec<float> multiply_add(Vec<Word> a, Vec<Word> b, Vec<float> sum) {
 #if defined(__AVX512BF16__)
@@ -77,15 +91,24 @@ struct PairedWords {
   }
 };
 
-/// bf16 goes in pairs where an instruction multiplies them, and in the tests' level of 64-byte
-/// vectors.
-template <class S>
-using WordsOf = std::conditional_t<
-#if defined(__AVX512BF16__) || defined(BOOSTR_SIMD_BYTES)
-    std::is_same_v<S, BFloat16>,
+/// The same pairs, for a unit that multiplies whole tiles of them (gemm_amx.h).
+struct AmxWords : PairedWords {
+  static constexpr int grain = 16;
+  static constexpr int tile_rows = 32;
+  static constexpr int tile_columns = 32;
+  static constexpr double packing_cost = 100;
+};
+
+/// bf16 goes in pairs where an instruction multiplies them, and in the tests' levels.
+#if defined(BOOSTR_AMX)
+using BFloat16Words = AmxWords;
+#elif defined(__AVX512BF16__) || defined(BOOSTR_SIMD_BYTES)
+using BFloat16Words = PairedWords;
 #else
-    false,
+using BFloat16Words = WidenedWords<BFloat16>;
 #endif
-    PairedWords, WidenedWords<S>>;
+
+template <class S>
+using WordsOf = std::conditional_t<std::is_same_v<S, BFloat16>, BFloat16Words, WidenedWords<S>>;
 
 }  // namespace boostr::cpu::BOOSTR_ISA

@@ -15,6 +15,9 @@ const KernelTable& table();
 namespace avx512_bf16 {
 const KernelTable& table();
 }
+namespace avx512_amx {
+const KernelTable& table();
+}
 #else
 namespace neon {
 const KernelTable& table();

@@ -12,15 +12,20 @@ namespace boostr::cpu::wide {
 /// the compiler splits them. Proves the tiles and tails of AVX-512 on machines without it.
 const KernelTable& table();
 }  // namespace boostr::cpu::wide
+namespace boostr::cpu::wide_amx {
+/// The same with the tile unit of AMX in plain arithmetic.
+const KernelTable& table();
+}  // namespace boostr::cpu::wide_amx
 
 namespace boostr::testing {
 
-/// Calls test(const KernelTable&) for every level this machine runs, and for `wide`.
+/// Calls test(const KernelTable&) for every level this machine runs, and for those made for tests.
 template <class Test>
 void for_each_level(Test&& test) {
   const auto runnable = runnable_levels(cpu_device);
   std::vector<const KernelTable*> levels(runnable.begin(), runnable.end());
   levels.push_back(&cpu::wide::table());
+  levels.push_back(&cpu::wide_amx::table());
   for (const KernelTable* level : levels) {
     SCOPED_TRACE(text("level ", level->level));
     test(*level);
