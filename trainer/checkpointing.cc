@@ -15,6 +15,10 @@ Checkpointing::Checkpointing(const Recipe& recipe, Communicator& world,
   writer_ = std::make_unique<CheckpointWriter>(world, std::move(options));
 }
 
+void Checkpointing::reserve(const Trainer& trainer) {
+  if (enabled() && background_) writer_->reserve(trainer.checkpoint_tensors());
+}
+
 void Checkpointing::begin(Trainer& trainer, const std::string& resolved_recipe) {
   finish();
   TrainingState state = trainer.training_state();

@@ -22,6 +22,9 @@ class Checkpointing {
                 OnCommit on_commit);
 
   bool enabled() const { return writer_ != nullptr; }
+  /// Takes the memory that saves in the background copy the state to, so that the first one blocks
+  /// no longer than the others and a run that has no room for it ends before its first step.
+  void reserve(const Trainer& trainer);
   /// Begins a save of the trainer's state after step `trainer.steps_done()`; a save still under way
   /// is finished first.
   void begin(Trainer& trainer, const std::string& resolved_recipe);

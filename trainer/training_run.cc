@@ -87,6 +87,7 @@ void TrainingRun::start_reporting() {
                                    binary_size(double(report.bytes))));
         for (const std::string& warning : report.warnings) reporter_->say("warning: " + warning);
       });
+  checkpointing_->reserve(*trainer_);
   if (world_.rank() == 0) {
     if (checkpointing_->enabled())
       discard_later_checkpoints(FileOps(), recipe_.output + "/checkpoints", trainer_->steps_done());

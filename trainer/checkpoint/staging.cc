@@ -1,6 +1,9 @@
 #include "trainer/checkpoint/staging.h"
 
 #include <sys/mman.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -25,12 +28,28 @@ struct Piece {
 
 std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
+/// memcpy past the caches, to an aligned place: the copy is not read soon, and the lines it goes to
+/// need not be read first, which saves a third of the memory's traffic.
+void stream_copy(std::byte* to, const std::byte* from, std::size_t bytes) {
+  std::size_t at = 0;
+#if defined(__SSE2__)
+  for (; at + alignment <= bytes; at += alignment) {
+    for (std::size_t i = 0; i < alignment; i += sizeof(__m128i)) {
+      const __m128i value = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at + i));
+      _mm_stream_si128(reinterpret_cast<__m128i*>(to + at + i), value);
+    }
+  }
+  _mm_sfence();
+#endif
+  std::memcpy(to + at, from + at, bytes - at);
+}
+
 /// Threads take pieces in turn, so one that is held up elsewhere does not hold up the others.
 void copy_pieces(const std::vector<Piece>& pieces, int num_threads) {
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t i = next++; i < pieces.size(); i = next++)
-      std::memcpy(pieces[i].to, pieces[i].from, pieces[i].bytes);
+      stream_copy(pieces[i].to, pieces[i].from, pieces[i].bytes);
   };
   std::vector<std::jthread> threads;
   const auto wanted =
