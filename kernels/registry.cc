@@ -2,7 +2,7 @@
 
 #include "kernels/cpu/table.h"
 
-#if defined(__x86_64__)
+#if defined(BOOSTR_HAS_avx512_amx)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -10,7 +10,7 @@
 namespace boostr {
 namespace {
 
-#if defined(__x86_64__)
+#if defined(BOOSTR_HAS_avx512_amx)
 /// Whether this process may use AMX's tiles: the kernel must be asked, because they enlarge every
 /// thread's saved state (Linux, Documentation/arch/x86/xstate.rst).
 bool may_use_amx() {
