@@ -99,8 +99,15 @@ template <class C>
 [[gnu::noinline]] void multiply_tile(std::int64_t words, const std::uint32_t* a,
                                      const std::uint32_t* b,
                                      const TileTarget<AmxWords, C>& target) {
+  for (std::int64_t i = 0; i < target.rows; ++i) {
+    __builtin_prefetch(target.c + i * target.c_stride, 1);
+    if (sizeof(C) * AmxWords::tile_columns > 64)
+      __builtin_prefetch(target.c + i * target.c_stride + 16, 1);
+  }
   AmxSums unit;
   for (std::int64_t k = 0; k < words; k += amx_side) {
+    // b comes from the second-level cache: two steps ahead.
+    for (int i = 0; i < 2 * amx_words; i += amx_side) __builtin_prefetch(b + 4 * amx_words + i);
     unit.add_product(a, b);
     a += 2 * amx_words;
     b += 2 * amx_words;

@@ -61,7 +61,13 @@ inline Vec<float> load(const BFloat16* p) {
 }
 inline void store(float* p, Vec<float> v) { std::memcpy(p, &v, sizeof v); }
 inline void store(double* p, Vec<double> v) { std::memcpy(p, &v, sizeof v); }
-/// Rounds to nearest even; NaN stays NaN.
+/// Rounds to nearest even; NaN stays NaN. (AVX512-BF16 makes values below 2^-126 zero.)
+#if defined(__AVX512BF16__)
+inline void store(BFloat16* p, Vec<float> v) {
+  const auto h = _mm512_cvtneps_pbh(reinterpret_cast<__m512>(v));
+  std::memcpy(&p->bits, &h, sizeof h);
+}
+#else
 inline void store(BFloat16* p, Vec<float> v) {
   const auto u = reinterpret_cast<Vec<std::uint32_t>>(v);
   const auto rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
@@ -70,6 +76,7 @@ inline void store(BFloat16* p, Vec<float> v) {
   const auto h = __builtin_convertvector(is_nan ? nan : rounded, Half16);
   std::memcpy(&p->bits, &h, sizeof h);
 }
+#endif
 #if defined(__F16C__)
 inline Vec<float> load(const Float16* p) {
   Vec<float> v;
