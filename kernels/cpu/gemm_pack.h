@@ -47,6 +47,10 @@ inline void transpose(Vec<Word> (&rows)[lanes<Word>]) {
   if constexpr (2 * Step < lanes<Word>) transpose<Word, 2 * Step>(rows);
 }
 
+/// Elements along K that packing fetches ahead: four cache lines.
+template <class W>
+inline constexpr std::int64_t pack_ahead = 256 / sizeof(typename W::Storage);
+
 /// Words that packing may write past the end of the last strip.
 template <class Word>
 inline constexpr int pack_slack = lanes<Word>;
@@ -66,6 +70,8 @@ inline void load_transposed(const Factor<typename W::Storage>& x, std::int64_t r
     for (int i = 0; i < width; ++i) {
       const int r = g * width + i;
       const bool exists = r < Rows && (Whole || row + r < x.rows);
+      // So many rows are more streams than a processor's prefetchers follow.
+      if (Whole && r < Rows) __builtin_prefetch(x.at(row + r, k.begin) + pack_ahead<W>);
       squares[g][i] = exists ? W::load_along_k(x.at(row + r, k.begin), elements) : Vec<Word>{};
     }
     transpose<Word>(squares[g]);

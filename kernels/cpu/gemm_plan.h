@@ -28,11 +28,11 @@ inline std::int64_t equal_block(std::int64_t count, std::int64_t limit, std::int
 
 template <class W>
 struct GemmLimits {
-  /// Depth of a block: a strip of a (6 to 28 KiB) stays in the first-level cache.
-  static constexpr std::int64_t k = 256 * W::depth;
+  /// Depth of a block: a strip of a (9 to 32 KiB) stays in the first-level cache.
+  static constexpr std::int64_t k = W::block_words * W::depth;
   /// Columns of a block of b: with that depth 384 KiB, most of the smallest second-level cache in
   /// use (512 KiB).
-  static constexpr std::int64_t n = 1536 / std::int64_t(sizeof(typename W::Word));
+  static constexpr std::int64_t n = 1024 / std::int64_t(sizeof(typename W::Word));
   /// A job's rows and columns: bounds the packed rows of a and the partial sums, and is large
   /// enough that packing costs 1-2 % of the multiplication.
   static constexpr std::int64_t job_m = 1536, job_n = 1536;

@@ -29,6 +29,7 @@ struct WidenedWords {
   static constexpr int tile_columns = 2 * lanes<Sum>;
   /// Measured: packing a word costs as much time as so many multiply-adds of words.
   static constexpr double packing_cost = 12;
+  static constexpr int block_words = 1536 / int(sizeof(Word));  ///< depth of a packed block
 
   static Vec<Sum> multiply_add(Vec<Word> a, Vec<Word> b, Vec<Sum> sum) { return sum + a * b; }
   /// The words of the `lanes` elements p[0], p[1], ... along K, of which n exist; the rest are 0.
@@ -52,6 +53,7 @@ struct PairedWords {
   static constexpr int tile_rows = simd_tile_rows;
   static constexpr int tile_columns = 2 * lanes<float>;
   static constexpr double packing_cost = 12;
+  static constexpr int block_words = 384;
 
   static Vec<float> multiply_add(Vec<Word> a, Vec<Word> b, Vec<float> sum) {
 #if defined(__AVX512BF16__)
@@ -97,6 +99,7 @@ struct AmxWords : PairedWords {
   static constexpr int tile_rows = 32;
   static constexpr int tile_columns = 32;
   static constexpr double packing_cost = 100;
+  static constexpr int block_words = 256;
 };
 
 /// bf16 goes in pairs where an instruction multiplies them, and in the tests' levels.
