@@ -1,17 +1,15 @@
 // c[M, N] = op(a)[M, K] op(b)[K, N] + bias, as BLIS does it (Van Zee and van de Geijn, ACM TOMS
 // 41(3), 2015):
 //
-//   jobs      C is cut into equal rectangles (at most 1536 x 1536). Threads take them one by one:
-//   no
-//             barriers, and none adds into another's numbers. The grid is chosen per shape so that
-//             all threads are busy (gemm_plan.h). A job does, for each
+//   jobs      C is cut into equal rectangles (at most 1536 x 1536). Threads take one after another:
+//             no barriers, and none adds into another's numbers. The grid is chosen per shape so
+//             that all threads are busy (gemm_plan.h). A job does, for each
 //   block_k   (at most 384 words of K, in ascending order):
-//               pack its rows of a into strips of tile_rows rows       (second- or third-level
-//               cache)
+//               pack its rows of a into strips of tile_rows rows             (L2 or L3 cache)
 //   block_n       for each at most 256 columns:
-//                 pack the block of b into strips of tile_columns      (second-level cache)
+//                 pack the block of b into strips of tile_columns columns    (L2 cache)
 //                 for each strip of a, for each strip of b:
-//   tile            tile_rows x tile_columns sums in registers += a * b    (first-level cache)
+//   tile            tile_rows x tile_columns sums in registers += a * b      (L1 cache)
 //
 // Packing makes every read of the inner loop contiguous, widens 16-bit elements once, turns all
 // four layouts (NN, NT, TN, TT) into one, and fills edges with zeros, so that there is one tile for
