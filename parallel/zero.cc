@@ -69,6 +69,7 @@ void Zero::on_grad(std::size_t bucket) {
   if (!last_microbatch_) return;
   if (buckets_[bucket].missing > 0) --buckets_[bucket].missing;
   start_full_buckets();
+  group_.progress();  // what is in flight moves only inside calls
 }
 
 void Zero::start_full_buckets() {
