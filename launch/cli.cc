@@ -22,7 +22,8 @@ Exit codes:
   2   command line or recipe                 6   a loss or gradient is not finite
   3   training data                          7   a rank died or hung
   4   a checkpoint cannot be written, read or used
-  75  stopped on request and saved: run the same command again to go on
+  75  stopped on request and saved (unless checkpoint.interval is 0): run the
+      same command again to go on
   1   a bug in boostr-train)";
 
 /// What the options of all verbs are read into.

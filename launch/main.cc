@@ -1,7 +1,11 @@
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <new>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "launch/cli.h"
 #include "launch/launcher.h"
@@ -12,24 +16,21 @@ namespace {
 
 using boostr::ExitCode;
 
+/// What a silent rank leaves to the one that speaks for it: mpirun ends all with the first that
+/// ends.
+constexpr std::chrono::milliseconds time_to_speak{500};
+
 const char* environment_variable(const char* name) { return std::getenv(name); }
 
-/// The command line as typed, but for quotes.
-std::string joined(int argc, char** argv) {
-  std::string words = argv[0];
-  for (int i = 1; i < argc; ++i) words += boostr::text(" ", argv[i]);
-  return words;
-}
-
-int run(const std::string& command, const std::vector<std::string>& arguments, std::ostream& err) {
+/// `words` are the program and its arguments.
+int run(const std::vector<std::string>& words, std::ostream& err) {
   const boostr::Actions actions{
       .train =
-          [&](const boostr::LoadedRecipe& recipe) {
-            return boostr::train_command(recipe, command);
-          },
+          [&](const boostr::LoadedRecipe& recipe) { return boostr::train_command(recipe, words); },
       .launch = boostr::launch_under_mpirun,
       .ranks = [] { return boostr::launched_ranks(environment_variable); }};
-  const int code = boostr::run_command_line(arguments, actions, std::cout, err);
+  const int code =
+      boostr::run_command_line({words.begin() + 1, words.end()}, actions, std::cout, err);
   std::cout.flush();
   boostr::require(std::cout.good(), ExitCode::internal, "cannot write to the standard output");
   return code;
@@ -42,20 +43,23 @@ int main(int argc, char** argv) {
   std::ostream quiet(nullptr);
   const bool speaks = boostr::launched_local_rank(environment_variable) == 0;
   std::ostream& once = speaks ? std::cerr : quiet;
-  const auto report = [&](ExitCode code, const char* prefix, const char* message) {
-    (code == ExitCode::usage ? once : std::cerr) << prefix << message << std::flush;
+  // In one piece, or mpirun's own words get between.
+  const auto report = [&](ExitCode code, const std::string& message) {
+    if (code != ExitCode::usage || speaks)
+      std::cerr << message << std::flush;
+    else
+      std::this_thread::sleep_for(time_to_speak);
     return static_cast<int>(code);
   };
   try {
-    return run(joined(argc, argv), {argv + 1, argv + argc}, once);
+    return run({argv, argv + argc}, once);
   } catch (const boostr::RecipeError& e) {
-    return report(e.code(), "", e.what());  // complete, with its places
+    return report(e.code(), e.what());  // complete, with its places
   } catch (const boostr::Error& e) {
-    return report(e.code(), "boostr-train: error: ", boostr::text(e.what(), "\n").c_str());
+    return report(e.code(), boostr::text("boostr-train: error: ", e.what(), "\n"));
   } catch (const std::bad_alloc&) {
-    return report(ExitCode::memory, "boostr-train: error: ", "out of memory\n");
+    return report(ExitCode::memory, "boostr-train: error: out of memory\n");
   } catch (const std::exception& e) {
-    return report(ExitCode::internal,
-                  "boostr-train: error: ", boostr::text(e.what(), "\n").c_str());
+    return report(ExitCode::internal, boostr::text("boostr-train: error: ", e.what(), "\n"));
   }
 }

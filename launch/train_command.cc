@@ -9,6 +9,7 @@
 #include <new>
 #include <thread>
 
+#include "launch/resume_command.h"
 #include "launch/threads.h"
 #include "parallel/comm/mpi.h"
 #include "parallel/comm/self.h"
@@ -25,9 +26,9 @@ std::unique_ptr<Communicator> join_world() {
 }
 
 /// Ends the whole job. An error that all ranks found together is told by rank 0, which speaks
-/// first; one that a single rank met is told by that rank a moment later.
+/// first and ends the others; one that a single rank met is told by that rank a moment later.
 [[noreturn]] void fail(Communicator& world, ExitCode code, const std::string& message) {
-  if (world.rank() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  if (world.rank() != 0) std::this_thread::sleep_for(std::chrono::seconds(2));
   const std::string where =
       world.size() > 1 ? fmt::format("[rank {}/{}] ", world.rank(), world.size()) : "";
   fmt::print(stderr, "boostr-train: error: {}{}\n", where, message);
@@ -36,17 +37,12 @@ std::unique_ptr<Communicator> join_world() {
   std::_Exit(static_cast<int>(code));
 }
 
-std::string resume_command(const std::string& command, int ranks, std::int64_t steps) {
-  const std::string starter = ranks > 1 ? fmt::format("mpirun -np {} ", ranks) : "";
-  return fmt::format("{}{} training.steps={}", starter, command, 2 * steps);
-}
-
-int run(const LoadedRecipe& loaded, const std::string& command, Communicator& world) {
+int run(const LoadedRecipe& loaded, const std::vector<std::string>& words, Communicator& world) {
   world.set_timeout(std::chrono::duration<double>(loaded.recipe.communication.timeout));
   set_num_threads(threads_of_this_rank(world, loaded.recipe.training.threads));
   RunOptions options;
   options.resolved_recipe = resolved_yaml(loaded.recipe);
-  options.resume_command = resume_command(command, world.size(), loaded.recipe.training.steps);
+  options.resume_command = resume_command(words, world.size(), loaded.recipe.training.steps);
   options.version = BOOSTR_VERSION;
   // Under mpirun every rank sees a terminal, whatever mpirun's own output is: no bar there.
   options.terminal = world.size() == 1 && isatty(STDOUT_FILENO) != 0;
@@ -55,10 +51,10 @@ int run(const LoadedRecipe& loaded, const std::string& command, Communicator& wo
 
 }  // namespace
 
-int train_command(const LoadedRecipe& loaded, const std::string& command) {
+int train_command(const LoadedRecipe& loaded, const std::vector<std::string>& words) {
   const std::unique_ptr<Communicator> world = join_world();
   try {
-    return run(loaded, command, *world);
+    return run(loaded, words, *world);
   } catch (const Error& e) {
     fail(*world, e.code(), e.what());
   } catch (const std::bad_alloc&) {

@@ -8,7 +8,8 @@ namespace {
 /// Whether an optional or required view is a vector of n elements.
 bool fits(const In& view, std::int64_t n) { return !view || view.shape == Shape{n}; }
 
-void check(std::span<const OptimizerSlice> slices, bool second_moment) {
+/// Throws unless every slice has its gradient and the first `moments` of its two moments.
+void check(std::span<const OptimizerSlice> slices, int moments) {
   for (const OptimizerSlice& slice : slices) {
     const std::int64_t n = slice.master.shape.numel();
     const DType acc = slice.master.dtype;
@@ -21,8 +22,8 @@ void check(std::span<const OptimizerSlice> slices, bool second_moment) {
              view.shape);
     expect(fits(slice.param, n), "optimizer: ", n, " master weights go to parameters of shape ",
            slice.param.shape);
-    const bool complete =
-        n == 0 || (slice.grad && slice.exp_avg && (!second_moment || slice.exp_avg_sq));
+    const bool complete = n == 0 || (slice.grad && (moments < 1 || slice.exp_avg) &&
+                                     (moments < 2 || slice.exp_avg_sq));
     expect(complete, "optimizer: a slice lacks its gradient or a moment");
   }
 }
@@ -30,13 +31,13 @@ void check(std::span<const OptimizerSlice> slices, bool second_moment) {
 }  // namespace
 
 void adamw_step(std::span<const OptimizerSlice> slices, const AdamWStep& step, Device device) {
-  check(slices, true);
+  check(slices, 2);
   kernels(device).adamw(current_stream(device), slices, step);
 }
 
 std::vector<LambNorms> lamb_moments(std::span<const OptimizerSlice> slices, const AdamWStep& step,
                                     Device device) {
-  check(slices, true);
+  check(slices, 2);
   const auto count = static_cast<std::int64_t>(slices.size());
   const Tensor norms = Tensor::empty({2 * count}, DType::f64, device);
   kernels(device).lamb_moments(current_stream(device), slices, step, norms.out());
@@ -49,14 +50,14 @@ std::vector<LambNorms> lamb_moments(std::span<const OptimizerSlice> slices, cons
 
 void lamb_apply(std::span<const OptimizerSlice> slices, const AdamWStep& step,
                 std::span<const double> trust, Device device) {
-  check(slices, true);
+  check(slices, 2);
   expect(trust.size() == slices.size(), "lamb_apply: ", trust.size(), " trust ratios for ",
          slices.size(), " slices");
   kernels(device).lamb_apply(current_stream(device), slices, step, trust);
 }
 
 void sgd_step(std::span<const OptimizerSlice> slices, const SgdStep& step, Device device) {
-  check(slices, false);
+  check(slices, step.momentum != 0 ? 1 : 0);
   kernels(device).sgd(current_stream(device), slices, step);
 }
 

@@ -24,6 +24,18 @@ GroupSettings group_settings(const OptimizerSection& section, const std::string&
   return settings;
 }
 
+void require_groups_match(const OptimizerSection& section, std::span<const std::string> names) {
+  for (std::size_t i = 0; i < section.groups.size(); ++i) {
+    const std::string& pattern = section.groups[i].pattern;
+    const bool matches = std::ranges::any_of(names, [&](const std::string& name) {
+      return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+    });
+    require(matches, ExitCode::usage, "optimizer.groups.", i, ".pattern: '", pattern,
+            "' matches none of the ", names.size(), " parameters, which are named like '",
+            names.empty() ? "" : names[names.size() / 2], "'");
+  }
+}
+
 namespace {
 
 /// The slice of the parameter's own value, flat, sharing bytes.

@@ -55,4 +55,8 @@ struct GroupSettings {
 GroupSettings group_settings(const OptimizerSection& section, const std::string& name,
                              int num_dims);
 
+/// Throws Error(usage) for a group of `section` whose pattern matches none of the parameters
+/// `names`.
+void require_groups_match(const OptimizerSection& section, std::span<const std::string> names);
+
 }  // namespace boostr

@@ -99,7 +99,7 @@ void fields(C& c, auto&& field) {
          .applies_if = "name is AdamW or LAMB"},
         c.eps);
   field({.key = "weight_decay",
-         .doc = "decoupled decay, on tensors of two or more dimensions",
+         .doc = "decay of tensors of two or more dimensions; decoupled, but in SGD's gradient",
          .range = at_least(0)},
         c.weight_decay);
   field({.key = "decay_norms_and_biases", .doc = "decay tensors of fewer dimensions too"},

@@ -51,7 +51,10 @@ template <class T>
 Json value_schema(const ConfigField& field, const T& value) {
   constexpr ValueKind kind = kind_of<T>();
   if constexpr (kind == ValueKind::section) {
-    return section_schema(value);
+    Json schema = section_schema(value);
+    // All keys of a section may be commented out.
+    if (!field.required) schema["type"] = {"object", "null"};
+    return schema;
   } else if constexpr (kind == ValueKind::section_list) {
     Json schema = {{"type", "array"}, {"items", section_schema(typename T::value_type{})}};
     if (field.required) schema["minItems"] = 1;

@@ -104,8 +104,8 @@ void Reporter::summary(const std::string& resume_command, std::int64_t last_chec
           json_number(reached), json_number(throughput_.mean_tokens_per_second()), allocations,
           json_number(unix_time())));
   say("");
-  say(fmt::format("loss        {:.4f} at step {} -> {:.4f}, the mean of the last {} steps",
-                  first_loss_, first_step_, reached, last_losses_.size()));
+  say(fmt::format("loss        {:.4f} at step {} -> {:.4f}, the mean of the last {}", first_loss_,
+                  first_step_, reached, counted(std::ssize(last_losses_), "step")));
   if (setup_.unigram_entropy > 0)
     say(
         fmt::format("text        {:.4f} nats per token is its unigram entropy: what counting "

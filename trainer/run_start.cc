@@ -47,15 +47,15 @@ std::vector<std::string> start_lines(const StartFacts& facts, const Recipe& reci
                                      const Dataset& dataset) {
   std::vector<std::string> lines;
   const TrainingSection& training = recipe.training;
-  lines.push_back(fmt::format("boostr {}: {} with {} parameters, {}, {} rank{} x {} thread{}, {}",
-                              facts.version, recipe.model.type, grouped(facts.parameters),
-                              recipe.precision.compute, facts.ranks, facts.ranks == 1 ? "" : "s",
-                              num_threads(), num_threads() == 1 ? "" : "s", instruction_set()));
+  lines.push_back(fmt::format("boostr {}: {} with {}, {}, {} x {}, {}", facts.version,
+                              recipe.model.type, counted(facts.parameters, "parameter"),
+                              recipe.precision.compute, counted(facts.ranks, "rank"),
+                              counted(num_threads(), "thread"), instruction_set()));
   for (const SourceReport& source : dataset.report())
-    lines.push_back(
-        fmt::format("data: {} | {} files, {} tokens, {} training and {} validation samples",
-                    source.name, grouped(source.files), grouped(source.tokens),
-                    grouped(source.training_samples), grouped(source.validation_samples)));
+    lines.push_back(fmt::format("data: {} | {}, {}, {} training and {} validation samples",
+                                source.name, counted(source.files, "file"),
+                                counted(source.tokens, "token"), grouped(source.training_samples),
+                                grouped(source.validation_samples)));
   lines.push_back(fmt::format("{} steps of {} x {} tokens | unigram entropy {:.4f} nats per token",
                               grouped(training.steps), grouped(training.global_batch_size),
                               grouped(training.seq_len), facts.unigram_entropy));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "models/build.h"
 #include "ops/autograd.h"
@@ -37,6 +38,17 @@ Microbatch microbatch_of(const Batch& batch) {
   return microbatch;
 }
 
+std::vector<std::string> names_of(const std::vector<Parameter>& parameters) {
+  std::vector<std::string> names;
+  for (const Parameter& parameter : parameters) names.push_back(parameter.name());
+  return names;
+}
+
+/// A ratio of infinities carries whatever sign the processor gives it, which nobody wants to read.
+double without_sign_if_nan(double value) {
+  return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
+}
+
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset)
@@ -52,6 +64,7 @@ Trainer::Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset)
                    recipe.precision.loss_scale_window),
       loader_(std::make_unique<BatchLoader>(
           dataset, start_cursor(dataset.shares(), recipe.training.seed), rank_slice())) {
+  require_groups_match(recipe.optimizer, names_of(parameters_));
   zero_ = std::make_unique<Zero>(
       parameters_, mesh.dp(),
       ZeroOptions{recipe.parallelism.zero_stage, recipe.parallelism.bucket_bytes});
@@ -100,8 +113,9 @@ StepReport Trainer::step() {
   // The mean over the global batch: every rank divides by the same count, so gradients only need to
   // be summed.
   const double scale = report.loss_scale / std::max(tokens, 1.0);
-  report.loss = all_ranks_sum(mesh_.dp(), accumulate_gradients(batch, scale)) / report.loss_scale;
-  report.grad_norm = optimizer_->grad_norm(1.0 / report.loss_scale);
+  report.loss = without_sign_if_nan(all_ranks_sum(mesh_.dp(), accumulate_gradients(batch, scale)) /
+                                    report.loss_scale);
+  report.grad_norm = without_sign_if_nan(optimizer_->grad_norm(1.0 / report.loss_scale));
   apply(report);
   step_ = report.step;
   return report;

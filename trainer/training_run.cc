@@ -42,8 +42,7 @@ void TrainingRun::resume(const Recipe& recipe) {
   checkpoint.load(world_, trainer_->tensors_to_load());
   notes_.push_back(fmt::format("resumed from {} (verified)", checkpoint.folder().string()));
   for (const auto& [change, refusal] : changes)
-    notes_.push_back(
-        fmt::format("changed since: {} {} -> {}", change.path, change.before, change.after));
+    notes_.push_back("changed since: " + change.path + " " + values_of(change));
   for (const std::string& difference : trainer_->restore(checkpoint.state()))
     notes_.push_back("data: " + difference);
   saved_step_ = trainer_->steps_done();

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <fstream>
+#include <limits>
 #include <map>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "kernels/runtime/error.h"
@@ -16,6 +19,7 @@ namespace {
 
 constexpr std::size_t alignment = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
+constexpr std::size_t worth_asking = std::size_t{64} << 20;
 
 /// Rounds up so that at most 1/8 is wasted and sizes fall into few classes.
 std::size_t size_class(std::size_t bytes) {
@@ -24,7 +28,24 @@ std::size_t size_class(std::size_t bytes) {
   return rounded < huge_page ? rounded : (rounded + huge_page - 1) / huge_page * huge_page;
 }
 
+/// What the machine can still give without ending a process, as Linux estimates it; unlimited where
+/// it does not say.
+std::size_t available_bytes() {
+  std::ifstream file("/proc/meminfo");
+  std::size_t kib = 0, sum = 0;
+  bool known = false;
+  for (std::string word; file >> word;) {
+    if (word != "MemAvailable:" && word != "SwapFree:") continue;
+    known = word == "MemAvailable:" || known;
+    if (file >> kib) sum += kib << 10;
+  }
+  return known ? sum : std::numeric_limits<std::size_t>::max();
+}
+
 std::byte* allocate_from_system(std::size_t bytes) {
+  // Linux promises more memory than there is, and ends the process that comes to use it without a
+  // word.
+  if (bytes >= worth_asking && bytes > available_bytes()) return nullptr;
   const bool large = bytes >= huge_page;
   void* block = std::aligned_alloc(large ? huge_page : alignment, bytes);
   // Transparent huge pages are opt-in on common distributions; big tensors gain a few percent from

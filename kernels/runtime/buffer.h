@@ -23,7 +23,8 @@ struct AllocatorStats {
 class Buffer {
  public:
   Buffer() = default;
-  /// Allocates; throws Error(memory) when the system refuses.
+  /// Allocates; throws Error(memory) when the system refuses, or would have to end a process for
+  /// it.
   Buffer(std::size_t bytes, Device device = cpu_device);
   /// Bytes that come from the system and go back to it, past the cache: for memory that lives long,
   /// so that it never takes away a block that a step's tensors come back to.

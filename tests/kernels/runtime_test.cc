@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
+#include <string>
 
 #include "kernels/kernel_table.h"
 
@@ -55,6 +57,28 @@ TEST(Buffer, ADedicatedOneTakesNoBlockFromTheCacheAndLeavesNone) {
   }
   EXPECT_EQ(allocator_stats().bytes_cached, before.bytes_cached);
   EXPECT_EQ(allocator_stats().bytes_in_use, before.bytes_in_use);
+}
+
+// MemAvailable and SwapFree of /proc/meminfo, in bytes.
+std::size_t free_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::size_t kib = 0, sum = 0;
+  for (std::string word; file >> word;)
+    if ((word == "MemAvailable:" || word == "SwapFree:") && file >> kib) sum += kib << 10;
+  return sum;
+}
+
+TEST(Buffer, RefusesMoreThanTheMachineHasFreeInsteadOfBeingKilledForItLater) {
+  constexpr std::size_t beyond = std::size_t{1} << 30;  // others may free some meanwhile
+  const auto code = [&] {
+    try {
+      const Buffer buffer(free_memory() + beyond);
+      return ExitCode::ok;
+    } catch (const Error& e) {
+      return e.code();
+    }
+  };
+  EXPECT_EQ(code(), ExitCode::memory);
 }
 
 TEST(Registry, FindsALevelThisMachineRuns) {

@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include "launch/resume_command.h"
+
 namespace boostr {
 namespace {
 
@@ -179,6 +181,18 @@ TEST(CommandLine, GivesRecipeErrorsWithTheirPlaces) {
             "override 'training.stpes=3': error: unknown key 'stpes' in training; did you mean "
             "'steps'?\n");
   EXPECT_THAT(outcome.out, IsEmpty());
+}
+
+TEST(ResumeCommand, IsTheSameCommandForAsManyStepsAgain) {
+  EXPECT_EQ(resume_command({"bin/boostr-train", "r.yaml"}, 1, 200),
+            "bin/boostr-train r.yaml training.steps=400");
+  EXPECT_EQ(resume_command({"bin/boostr-train", "r.yaml", "training.steps=20", "seed=1"}, 2, 20),
+            "bin/boostr-train -n 2 r.yaml seed=1 training.steps=40");
+}
+
+TEST(ResumeCommand, QuotesWhatAShellWouldChange) {
+  EXPECT_EQ(resume_command({"boostr-train", "my run.yaml", "a.b=*it's*"}, 1, 1),
+            R"(boostr-train 'my run.yaml' 'a.b=*it'\''s*' training.steps=2)");
 }
 
 }  // namespace

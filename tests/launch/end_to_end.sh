@@ -147,10 +147,24 @@ case $case_name in
     expect_code 75 train training.steps=100000 training.exit_after=2s
     expect_text "saved"
     ;;
+  stops_or_skips_where_a_gradient_is_not_finite)
+    ranks=(mpirun --bind-to none -np 2 "$program" recipe.yaml optimizer.lr=1e30 lr_schedule.warmup_steps=0 checkpoint.interval=1)
+    expect_code 6 "${ranks[@]}"
+    expect_text "gradient norm nan is not finite"
+    [ "$(grep -c 'error:' last.log)" -eq 1 ] || fail "the error was said more than once"
+    [ "$(rows run | wc -l)" -eq 1 ] || fail "the step that failed has a row"
+    expect_code 0 "${ranks[@]}" output=skip training.non_finite=skip
+    expect_text "the update was skipped"
+    [ "$(rows skip | wc -l)" -eq 20 ] || fail "not 20 rows"
+    ;;
   bad_input_ends_all_ranks_with_one_message)
     ranks=(mpirun --bind-to none -np 2 "$program" recipe.yaml)
     expect_code 2 "${ranks[@]}" training.stpes=3
     expect_text "did you mean 'steps'"
+    for _ in $(seq 5); do  # a silent rank that ends first must not take the word from the one that speaks
+      expect_code 2 mpirun --bind-to none -np 4 "$program" recipe.yaml --foo
+      expect_text "boostr-train: error: unknown argument '--foo'"
+    done
     expect_code 3 "${ranks[@]}" data.train.0.text=nothing-here.txt
     expect_text "nothing-here.txt"
     : >empty.txt
@@ -166,6 +180,8 @@ case $case_name in
     expect_code 2 "${ranks[@]}" training.global_batch_size=3
     expect_code 2 mpirun --bind-to none -np 3 "$program" recipe.yaml parallelism.data_parallel_shard_degree=2
     [ "$(grep -c 'error:' last.log)" -eq 1 ] || fail "the error was said more than once"
+    expect_code 2 "${ranks[@]}" output=other optimizer.groups.0.pattern='*.nothing'
+    expect_text "optimizer.groups.0.pattern: '*.nothing' matches none"
     touch file
     expect_code 4 "${ranks[@]}" output=file/run
     [ ! -e run ] || fail "a run that could not start left a folder"

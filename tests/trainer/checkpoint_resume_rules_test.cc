@@ -60,6 +60,19 @@ TEST(ResumeRules, AllowedChangesAreListedWithBothValues) {
   }
 }
 
+TEST(ResumeRules, MomentumMayEndButNotBegin) {
+  Recipe with = base(), without = base();
+  with.optimizer.name = without.optimizer.name = "SGD";
+  without.optimizer.momentum = 0;
+  EXPECT_NO_THROW(require_resumable(resume_changes(with, without)));
+  EXPECT_THROW(require_resumable(resume_changes(without, with)), Error);
+}
+
+TEST(ResumeRules, AMissingValueIsShownAsNone) {
+  EXPECT_EQ(values_of({"training.steps", "200", "400"}), "200 -> 400");
+  EXPECT_EQ(values_of({"data.train.1.text", "", "b.txt"}), "(none) -> b.txt");
+}
+
 TEST(ResumeRules, RefusedChangesAreNamed) {
   const std::vector<Case> cases = {
       {"model.type", [](Recipe& r) { r.model.type = "mamba2"; }},

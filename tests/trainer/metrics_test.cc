@@ -154,6 +154,8 @@ TEST_F(Metrics, WordsForPeople) {
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(grouped(-1000), "-1,000");
   EXPECT_EQ(grouped(12), "12");
+  EXPECT_EQ(counted(1, "file"), "1 file");
+  EXPECT_EQ(counted(2500, "file"), "2,500 files");
   EXPECT_EQ(clock_time(3723), "1:02:03");
   EXPECT_EQ(binary_size(182.0 * 1024 * 1024), "182 MiB");
   EXPECT_EQ(binary_size(2.5 * 1024 * 1024 * 1024), "2.50 GiB");

@@ -67,6 +67,33 @@ TEST(Optimizer, KeepsF32MastersOfBf16ParametersAndWritesThemBackRounded) {
             static_cast<float>(BFloat16(master)));
 }
 
+TEST(Optimizer, SgdWithoutMomentumStepsByTheGradientAndKeepsNoMoment) {
+  OptimizerSection s = section("SGD");
+  s.momentum = 0;
+  Parameter p = parameter("w", {2, 2}, DType::f64, 3.0, 0.7);
+  Optimizer optimizer(s, {{p, 0, 4}});
+  EXPECT_FALSE(optimizer.state()[0].exp_avg.defined());
+  optimizer.step(1, 1.0, 1.0);
+  EXPECT_NEAR(p.value().values<double>()[0], 3.0 - 0.1 * (0.7 + 0.5 * 3.0), 1e-14);
+}
+
+TEST(Optimizer, RefusesAPatternThatMatchesNoParameter) {
+  OptimizerSection s = section("AdamW");
+  s.groups = {{"*", 1.0, std::nullopt}, {"*.embedding.*", 2.0, std::nullopt}};
+  const std::vector<std::string> names = {"model.embed_tokens.weight", "model.norm.weight"};
+  try {
+    require_groups_match(s, names);
+    FAIL() << "a group without parameters must be refused";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::usage);
+    EXPECT_NE(std::string(e.what()).find("optimizer.groups.1.pattern: '*.embedding.*'"),
+              std::string::npos)
+        << e.what();
+  }
+  s.groups[1].pattern = "*.embed_*";
+  EXPECT_NO_THROW(require_groups_match(s, names));
+}
+
 TEST(Optimizer, LambScalesTheStepByTheTrustRatio) {
   OptimizerSection s = section("LAMB");
   s.weight_decay = 0;

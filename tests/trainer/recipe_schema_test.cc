@@ -54,6 +54,13 @@ TEST(RecipeSchema, KnowsRangesChoicesUnitsAndInference) {
   EXPECT_EQ(at_path(schema, "metrics.interval").at("default"), 10);
 }
 
+TEST(RecipeSchema, AllowsASectionWhoseKeysAreAllCommentedOut) {
+  const json schema = json::parse(recipe_schema());
+  for (const char* section : {"optimizer", "tokenizer", "model.rope_scaling"})
+    EXPECT_EQ(at_path(schema, section).at("type"), json({"object", "null"})) << section;
+  EXPECT_EQ(at_path(schema, "model").at("type"), "object");
+}
+
 TEST(RecipeSchema, RequiresKeysUnlessARecipeIsExtended) {
   const json schema = json::parse(recipe_schema());
   EXPECT_EQ(schema.at("then").at("required"), json({"output", "model", "data", "training"}));

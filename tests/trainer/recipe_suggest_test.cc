@@ -105,6 +105,8 @@ TEST(ForeignKeys, CoverTheProjectsThatPeopleComeFrom) {
   EXPECT_THAT(foreign_key_hint("train_steps"), HasSubstr("nanotron's"));
   EXPECT_THAT(foreign_key_hint("max_grad_norm"), HasSubstr("Hugging Face's"));
   EXPECT_THAT(foreign_key_hint("val_loss_every"), HasSubstr("llm.c's"));
+  EXPECT_THAT(foreign_key_hint("n_embd"), HasSubstr("nanoGPT's n_embd is model.hidden_size"));
+  EXPECT_THAT(foreign_key_hint("num_warmup_steps"), HasSubstr("lr_schedule.warmup_steps"));
   EXPECT_EQ(foreign_key_hint("nobodys_key"), "");
 }
 

@@ -23,6 +23,7 @@ constexpr std::string_view meaning_refusal = "it changes what the saved weights 
 constexpr std::string_view sample_refusal =
     "it changes what a sample is, and the run has a position among samples";
 constexpr std::string_view type_refusal = "the saved tensors are of another type";
+constexpr std::string_view moment_refusal = "without momentum no moment was saved";
 constexpr std::string_view unknown_refusal = "it is not known to be harmless";
 
 constexpr auto rules = std::to_array<Rule>({
@@ -64,6 +65,8 @@ std::string_view refusal_of(const RecipeChange& change) {
   // Masters and moments are f64 in an f64 run and f32 in every other.
   const bool precision = change.path == "precision.compute";
   if (precision && (change.before == "f64" || change.after == "f64")) return type_refusal;
+  const bool starts_momentum = change.path == "optimizer.momentum" && change.before == "0.0";
+  if (starts_momentum) return moment_refusal;
   for (const Rule& rule : rules) {
     if (::fnmatch(rule.pattern, change.path.c_str(), 0) == 0) return rule.refusal;
   }
@@ -75,6 +78,10 @@ std::string_view shown(const std::string& value) {
 }
 
 }  // namespace
+
+std::string values_of(const RecipeChange& change) {
+  return text(shown(change.before), " -> ", shown(change.after));
+}
 
 std::vector<ResumeChange> resume_changes(const Recipe& saved, const Recipe& now) {
   std::vector<ResumeChange> found;
@@ -89,8 +96,7 @@ void require_resumable(const std::vector<ResumeChange>& changes) {
   std::string refused;
   for (const auto& [change, refusal] : changes) {
     if (refusal.empty()) continue;
-    refused += text("\n  ", change.path, ": ", shown(change.before), " -> ", shown(change.after),
-                    " (", refusal, ")");
+    refused += text("\n  ", change.path, ": ", values_of(change), " (", refusal, ")");
   }
   require(refused.empty(), ExitCode::checkpoint,
           "the recipe does not fit the checkpoint it resumes:", refused,

@@ -15,6 +15,9 @@ struct ResumeChange {
       refusal;  ///< why a run cannot continue so; "" if it can, and the change is only to be listed
 };
 
+/// "200 -> 400"; (none) stands for a value that is not there.
+std::string values_of(const RecipeChange& change);
+
 /// Every change, in the order of the recipe. Allowed are the length of the run, the optimizer's
 /// numbers and schedule, the data's sources and weights, batch sizes, intervals, the mesh, and how
 /// a context is extended. Refused is what the saved tensors do not fit (the model's shape, f64 or

@@ -15,6 +15,10 @@ std::string grouped(std::int64_t value) {
   return value < 0 ? "-" + digits : digits;
 }
 
+std::string counted(std::int64_t count, const std::string& thing) {
+  return fmt::format("{} {}{}", grouped(count), thing, count == 1 ? "" : "s");
+}
+
 std::string clock_time(double seconds) {
   if (!std::isfinite(seconds)) return "?";
   const auto total = static_cast<std::int64_t>(std::llround(std::max(seconds, 0.0)));

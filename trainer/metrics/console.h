@@ -35,6 +35,8 @@ class Console {
 
 /// "12,345,678"
 std::string grouped(std::int64_t value);
+/// A count and what it counts: "1 file", "2,500 files".
+std::string counted(std::int64_t count, const std::string& thing);
 /// "1:02:03"
 std::string clock_time(double seconds);
 /// "182 MiB", "2.4 GiB"
