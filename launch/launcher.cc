@@ -100,6 +100,9 @@ int launch_under_mpirun(int ranks, const std::vector<std::string>& arguments) {
   mpirun_pid = child;
   const int code = wait_for(child);
   require(code != 127, ExitCode::usage, "mpirun could not be run");
+  require(code <= 128, ExitCode::communication, "a rank was ended by signal ", code - 128,
+          code == 128 + SIGKILL ? " (by the system, for want of memory?)" : "",
+          "; run the same command again to go on from the last checkpoint");
   return code;
 }
 

@@ -113,6 +113,18 @@ case $case_name in
     [ "$(grep -c 'warning:' last.log)" -eq 1 ] || fail "the warning was not said once"
     ls run/checkpoints | grep -q step- || fail "no checkpoint"
     ;;
+  launcher_says_that_a_rank_was_killed)
+    "$program" -n 2 recipe.yaml training.steps=5000 >last.log 2>&1 &
+    pid=$!
+    wait_for_step run 8
+    mpirun=$(cat /proc/$pid/task/$pid/children)
+    ranks=$(cat /proc/${mpirun% }/task/*/children)
+    kill -9 "${ranks%% *}"
+    code=0
+    wait "$pid" || code=$?
+    [ "$code" -eq 7 ] || fail "exit code $code"
+    expect_text "a rank was ended by signal 9"
+    ;;
   finished_run_says_so)
     expect_code 0 train
     expect_code 0 train
