@@ -1,3 +1,5 @@
+#include "kernels/registry.h"
+
 #include <vector>
 
 #include "kernels/cpu/table.h"
@@ -60,6 +62,12 @@ std::vector<const KernelTable*> detect_levels() {
   return levels;
 }
 
+/// What kernels() returns to the calling thread.
+const KernelTable*& table_of_this_thread() {
+  thread_local const KernelTable* table = runnable_levels(cpu_device).front();
+  return table;
+}
+
 }  // namespace
 
 std::span<const KernelTable* const> runnable_levels(Device /*device*/) {
@@ -67,7 +75,9 @@ std::span<const KernelTable* const> runnable_levels(Device /*device*/) {
   return levels;
 }
 
-const KernelTable& kernels(Device device) { return *runnable_levels(device).front(); }
+const KernelTable& kernels(Device /*device*/) { return *table_of_this_thread(); }
+
+void set_kernels(const KernelTable& table, Device /*device*/) { table_of_this_thread() = &table; }
 
 Stream& current_stream(Device device) {
   thread_local Stream stream(device);
