@@ -32,6 +32,7 @@ struct Options {
   std::vector<std::string> overrides;
   int ranks = 0;
   bool markdown = false;
+  ProfileOptions profile;
 };
 
 void add_recipe(CLI::App& verb, Options& options) {
@@ -53,6 +54,28 @@ std::string footer(std::string_view examples) {
   return text("\nExamples:\n", examples, exit_codes);
 }
 
+void define_profile(CLI::App& app, Options& options) {
+  CLI::App* profile = app.add_subcommand(
+      "profile", "Run a recipe's first steps and show where their time goes, kernel by kernel");
+  add_recipe(*profile, options);
+  add_ranks(*profile, options, "start N processes with mpirun; rank 0's times are shown");
+  profile->add_option("--steps", options.profile.steps, "steps to measure, after 2 to warm up")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  profile
+      ->add_option("--trace", options.profile.trace,
+                   "Chrome trace of all ranks to write, for https://ui.perfetto.dev")
+      ->type_name("FILE")
+      ->check([](const std::string& path) { return path.empty() ? "names no file" : ""; })
+      ->capture_default_str();
+  profile->add_flag("--by-shape", options.profile.by_shape,
+                    "a row for each kernel and shapes of its operands");
+  profile->footer(footer(
+      "  boostr-train profile recipes/quickstart.yaml\n"
+      "  boostr-train profile -n 2 recipes/quickstart.yaml --steps 10 --trace quickstart.json\n"));
+}
+
 void define_verbs(CLI::App& app, Options& options) {
   CLI::App* train = app.add_subcommand(
       "train", "Train what a recipe describes, or go on where it stopped (default)");
@@ -64,6 +87,7 @@ void define_verbs(CLI::App& app, Options& options) {
              "  boostr-train -n 2 recipes/quickstart.yaml training.steps=50 optimizer.lr=1e-3\n"
              "  mpirun -np 2 boostr-train recipes/quickstart.yaml\n"));
 
+  define_profile(app, options);
   CLI::App* config = app.add_subcommand(
       "config", "Print the recipe with every default filled in and where it came from");
   add_recipe(*config, options);
@@ -106,9 +130,10 @@ std::string_view closest_of(std::string_view word, const std::vector<std::string
 // Puts the verb first; without one it is `train`, unless nothing but help is asked for.
 std::vector<std::string> with_verb_first(std::vector<std::string> arguments,
                                          const std::vector<std::string>& verbs) {
+  constexpr std::array with_value = {"-n", "--ranks", "--steps", "--trace"};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
-    if (argument == "-n" || argument == "--ranks") {
+    if (std::ranges::find(with_value, argument) != with_value.end()) {
       ++i;
     } else if (!argument.starts_with('-')) {
       const bool is_verb = std::ranges::find(verbs, argument) != verbs.end();
@@ -160,15 +185,30 @@ void refuse_unknown_verb(const Options& options, const CLI::App& app) {
               text("'", options.recipe, "' is neither a verb nor a recipe; ", hint));
 }
 
-int train(const LoadedRecipe& loaded, const Options& options, const Actions& actions) {
+// Starts the ranks that -n asks for with the same words; without -n calls `here`.
+int start(const std::vector<std::string>& words, const LoadedRecipe& loaded, const Options& options,
+          const Actions& actions, const std::function<int()>& here) {
   const int started = actions.ranks();
   check_ranks(loaded, options.ranks > 0 ? options.ranks : started);
-  if (options.ranks == 0) return actions.train(loaded);
+  if (options.ranks == 0) return here();
   require(started == 1, ExitCode::usage, "-n starts processes, but this one is already one of ",
           started, "; leave -n out");
-  std::vector<std::string> arguments = {"train", options.recipe};
+  std::vector<std::string> arguments = words;
+  arguments.push_back(options.recipe);
   arguments.insert(arguments.end(), options.overrides.begin(), options.overrides.end());
   return actions.launch(options.ranks, arguments);
+}
+
+int train(const LoadedRecipe& loaded, const Options& options, const Actions& actions) {
+  return start({"train"}, loaded, options, actions, [&] { return actions.train(loaded); });
+}
+
+int profile(const LoadedRecipe& loaded, const Options& options, const Actions& actions) {
+  const ProfileOptions& asked = options.profile;
+  std::vector<std::string> words = {"profile", text("--steps=", asked.steps),
+                                    text("--trace=", asked.trace)};
+  if (asked.by_shape) words.emplace_back("--by-shape");
+  return start(words, loaded, options, actions, [&] { return actions.profile(loaded, asked); });
 }
 
 int run_verb(const std::string& verb, const Options& options, const Actions& actions,
@@ -182,9 +222,10 @@ int run_verb(const std::string& verb, const Options& options, const Actions& act
     return 0;
   }
   const LoadedRecipe loaded = load_recipe(options.recipe, options.overrides);
-  const bool ranks_will_say = verb == "train" && options.ranks > 0;
-  if (!ranks_will_say) err << loaded.diagnostics.warnings();
+  const bool starts_ranks = (verb == "train" || verb == "profile") && options.ranks > 0;
+  if (!starts_ranks) err << loaded.diagnostics.warnings();  // else they will
   if (verb == "train") return train(loaded, options, actions);
+  if (verb == "profile") return profile(loaded, options, actions);
   if (options.ranks > 0) check_ranks(loaded, options.ranks);
   if (verb == "config") {
     out << explained_yaml(loaded);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "trainer/profile/profile.h"
 #include "trainer/recipe_load.h"
 
 namespace boostr {
@@ -14,6 +15,8 @@ namespace boostr {
 struct Actions {
   /// Trains in this process, as one of however many ranks; returns the exit code.
   std::function<int(const LoadedRecipe& recipe)> train;
+  /// Profiles the first steps in this process, as one of however many ranks; returns the exit code.
+  std::function<int(const LoadedRecipe& recipe, const ProfileOptions& options)> profile;
   /// Starts `ranks` processes of this program with these arguments under mpirun; returns the exit
   /// code of them all.
   std::function<int(int ranks, const std::vector<std::string>& arguments)> launch;

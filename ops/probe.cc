@@ -1,7 +1,10 @@
 #include "ops/probe.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 
 #include "kernels/kernel_table.h"
 
@@ -15,10 +18,24 @@ struct Measurement {
   double seconds = 0;
 };
 
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
 Measurement measure(DType dtype, std::int64_t rounds, Device device) {
   const auto begin = Clock::now();
   const double flops = kernels(device).peak_probe(current_stream(device), dtype, rounds);
-  return {flops, std::chrono::duration<double>(Clock::now() - begin).count()};
+  return {flops, seconds_since(begin)};
+}
+
+/// Bytes of the last-level cache, or what it has at least where the system does not say.
+std::int64_t last_cache_bytes() {
+  constexpr std::int64_t least = 32 << 20;
+#if defined(_SC_LEVEL3_CACHE_SIZE)
+  return std::max<std::int64_t>(least, sysconf(_SC_LEVEL3_CACHE_SIZE));
+#else
+  return least;
+#endif
 }
 
 }  // namespace
@@ -33,6 +50,24 @@ double measured_peak_flops(DType dtype, double seconds, Device device) {
   for (int run = 1; run < runs; ++run) {
     last = measure(dtype, rounds, device);
     best = std::max(best, last.flops / last.seconds);
+  }
+  return best;
+}
+
+double measured_bandwidth(Device device) {
+  constexpr int runs = 5;
+  const std::int64_t numel = 2 * last_cache_bytes() / std::int64_t(sizeof(float));
+  const Buffer from = Buffer::dedicated(std::size_t(numel) * sizeof(float), device);
+  const Buffer to = Buffer::dedicated(from.size(), device);
+  const Out source{from.data(), DType::f32, {numel}}, target{to.data(), DType::f32, {numel}};
+  Stream& stream = current_stream(device);
+  kernels(device).fill(stream, source, 1.0);  // the system gives pages when they are written
+  kernels(device).fill(stream, target, 0.0);
+  double best = 0;
+  for (int run = 0; run < runs; ++run) {
+    const auto begin = Clock::now();
+    kernels(device).cast(stream, target, source);
+    best = std::max(best, double(source.bytes() + target.bytes()) / seconds_since(begin));
   }
   return best;
 }

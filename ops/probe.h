@@ -10,4 +10,9 @@ namespace boostr {
 /// several runs of about `seconds` together. The yardstick of MFU.
 double measured_peak_flops(DType dtype, double seconds = 0.1, Device device = cpu_device);
 
+/// Bytes per second, read and written together, at which that stream copies between two buffers of
+/// twice the last-level cache: the best of several runs. What a kernel that only moves data reaches
+/// at most, unless it finds its data in a cache.
+double measured_bandwidth(Device device = cpu_device);
+
 }  // namespace boostr

@@ -102,8 +102,7 @@ double Trainer::accumulate_gradients(const Batch& batch, double scale) {
   return loss;
 }
 
-StepReport Trainer::step() {
-  const Batch batch = loader_->next();
+StepReport Trainer::step(const Batch& batch) {
   const double tokens = all_ranks_sum(mesh_.dp(), static_cast<double>(batch.num_targets));
   StepReport report;
   report.step = step_ + 1;

@@ -47,7 +47,10 @@ class Trainer {
 
   /// One optimizer step on the next global batch. Throws Error(numeric) on every rank alike if the
   /// loss or a gradient is not finite and training.non_finite is `stop`.
-  StepReport step();
+  StepReport step() { return step(next_batch()); }
+  /// Its two halves: this rank's part of the next global batch, and the step on it.
+  Batch next_batch() { return loader_->next(); }
+  StepReport step(const Batch& batch);
   /// Mean loss over the validation samples, at most training.validation_batches global batches.
   ValidationReport validate();
 

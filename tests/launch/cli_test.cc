@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <sstream>
 
 #include "launch/resume_command.h"
@@ -23,6 +24,7 @@ struct Outcome {
   std::string out, err;
   std::string error;  // of the Error that it threw
   std::int64_t trained_steps = 0;
+  std::optional<ProfileOptions> profiled;
   int launched_ranks = 0;
   std::vector<std::string> launched_arguments;
 };
@@ -33,6 +35,11 @@ Outcome run(const std::vector<std::string>& arguments, int started_ranks = 1) {
                             [&](const LoadedRecipe& loaded) {
                               outcome.trained_steps = loaded.recipe.training.steps;
                               return 75;
+                            },
+                        .profile =
+                            [&](const LoadedRecipe&, const ProfileOptions& options) {
+                              outcome.profiled = options;
+                              return 6;
                             },
                         .launch =
                             [&](int ranks, const std::vector<std::string>& words) {
@@ -73,11 +80,40 @@ TEST(CommandLine, StartsRanksAndHandsTheRecipeOn) {
   }
 }
 
+TEST(CommandLine, ProfilesWithoutTraining) {
+  const Outcome plain = run({"profile", quickstart});
+  ASSERT_TRUE(plain.profiled);
+  EXPECT_EQ(plain.code, 6);
+  EXPECT_EQ(plain.trained_steps, 0);
+  EXPECT_EQ(plain.profiled->steps, 5);
+  EXPECT_EQ(plain.profiled->trace, "profile.json");
+  EXPECT_FALSE(plain.profiled->by_shape);
+  const Outcome asked =
+      run({"--steps", "3", "profile", quickstart, "--trace", "a b.json", "--by-shape"});
+  ASSERT_TRUE(asked.profiled);
+  EXPECT_EQ(asked.profiled->steps, 3);
+  EXPECT_EQ(asked.profiled->trace, "a b.json");
+  EXPECT_TRUE(asked.profiled->by_shape);
+  const Outcome started = run({"profile", "-n", "2", quickstart, "--by-shape", "training.seed=3"});
+  EXPECT_FALSE(started.profiled);
+  EXPECT_EQ(started.launched_ranks, 2);
+  EXPECT_THAT(started.launched_arguments,
+              ElementsAre("profile", "--steps=5", "--trace=profile.json", "--by-shape", quickstart,
+                          "training.seed=3"));
+  for (const std::vector<std::string>& bad :
+       {std::vector<std::string>{"--steps", "0"}, {"--steps", "few"}, {"--trace", ""}}) {
+    const Outcome outcome = run({"profile", quickstart, bad[0], bad[1]});
+    EXPECT_EQ(outcome.code, 2) << bad[0];
+    EXPECT_FALSE(outcome.profiled) << bad[0];
+  }
+}
+
 TEST(CommandLine, LeavesWarningsToTheRanksItStarts) {
   const std::string longer_than_the_run = "lr_schedule.warmup_steps=500";
   EXPECT_THAT(run({quickstart, longer_than_the_run}).err,
               HasSubstr("warning: lr_schedule.warmup_steps"));
   EXPECT_EQ(run({"-n", "2", quickstart, longer_than_the_run}).err, "");
+  EXPECT_EQ(run({"profile", "-n", "2", quickstart, longer_than_the_run}).err, "");
   EXPECT_THAT(run({"check", "-n", "2", quickstart, longer_than_the_run}).err,
               HasSubstr("warning:"));
 }
@@ -125,7 +161,7 @@ TEST(CommandLine, WarnsWithoutFailing) {
 }
 
 TEST(CommandLine, EveryVerbHasHelpWithExamplesAndExitCodes) {
-  for (const std::string verb : {"", "train", "config", "check", "schema", "version"}) {
+  for (const std::string verb : {"", "train", "profile", "config", "check", "schema", "version"}) {
     std::vector<std::string> arguments = {"--help"};
     if (!verb.empty()) arguments.insert(arguments.begin(), verb);
     const Outcome outcome = run(arguments);
@@ -140,7 +176,7 @@ TEST(CommandLine, EveryVerbHasHelpWithExamplesAndExitCodes) {
 
 TEST(CommandLine, HelpNamesEveryVerb) {
   const std::string help = run({"--help"}).out;
-  for (const std::string verb : {"train", "config", "check", "schema", "version"}) {
+  for (const std::string verb : {"train", "profile", "config", "check", "schema", "version"}) {
     EXPECT_THAT(help, HasSubstr("\n  " + verb + " ")) << verb;
   }
 }
@@ -150,7 +186,8 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowAndSaysWhatWasMeant) {
       {{"trian", "r.yaml"}, "'trian' is neither a verb nor a recipe; did you mean 'train'?"},
       {{"chekc"}, "'chekc' is neither a verb nor a recipe; did you mean 'check'?"},
       {{"frobnicate"},
-       "'frobnicate' is neither a verb nor a recipe; verbs: train, config, check, schema, version"},
+       "'frobnicate' is neither a verb nor a recipe; verbs: train, profile, config, check, "
+       "schema, version"},
       {{quickstart, "--rank", "2"},
        "unknown argument '--rank'; did you mean '--ranks'?\n  see boostr-train train --help"},
       {{"schema", "--markdwon"},

@@ -169,6 +169,24 @@ case $case_name in
     expect_text "the update was skipped"
     [ "$(rows skip | wc -l)" -eq 20 ] || fail "not 20 rows"
     ;;
+  profiles_on_1_and_2_ranks)
+    expect_code 0 "$program" profile recipe.yaml --steps 2 --trace one.json
+    expect_text "mean of 2 steps of 4 x 32 tokens | 1 rank x 1 thread"
+    expect_text "attention_grad"
+    expect_code 0 "$program" profile -n 2 recipe.yaml --by-shape
+    expect_text "mean of 5 steps of 4 x 32 tokens | 2 ranks x 1 thread"
+    expect_text "all_reduce wait"
+    grep -q '"rank 1"' profile.json || fail "the trace has no second rank"
+    expect_code 4 "$program" profile recipe.yaml --trace no/such/folder.json
+    expect_text "cannot write the trace 'no/such/folder.json'"
+    [ ! -e run ] || fail "a profile left a run's folder"
+    "$program" recipe.yaml training.steps=100000 >first.log 2>&1 &
+    pid=$!
+    wait_for_step run 3
+    expect_code 0 "$program" profile recipe.yaml --steps 1
+    kill -9 "$pid"
+    wait "$pid" || true
+    ;;
   bad_input_ends_all_ranks_with_one_message)
     ranks=(mpirun --bind-to none -np 2 "$program" recipe.yaml)
     expect_code 2 "${ranks[@]}" training.stpes=3

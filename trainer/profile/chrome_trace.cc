@@ -1,0 +1,65 @@
+#include "trainer/profile/chrome_trace.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace boostr {
+namespace {
+
+std::string_view category(TimelineEvent::Kind kind) {
+  switch (kind) {
+    case TimelineEvent::Kind::step:
+      return "step";
+    case TimelineEvent::Kind::kernel:
+      return "kernel";
+    case TimelineEvent::Kind::communication:
+      return "communication";
+    case TimelineEvent::Kind::data:
+      return "data";
+  }
+  return "?";
+}
+
+/// Microseconds with all digits of the nanoseconds, so that nested events stay nested.
+std::string microseconds(std::int64_t nanoseconds) {
+  return fmt::format("{}.{:03}", nanoseconds / 1000, nanoseconds % 1000);
+}
+
+std::string arguments(const TimelineEvent& event) {
+  if (event.num_shapes == 0) return "{}";
+  std::string shapes;
+  for (std::size_t i = 0; i < event.num_shapes; ++i)
+    shapes += text(i == 0 ? "\"" : ", \"", event.shapes[i], "\"");
+  return fmt::format(R"({{"dtype": "{}", "shapes": [{}], "flops": {:.0f}, "bytes": {:.0f}}})",
+                     name(event.dtype), shapes, event.flops, event.bytes);
+}
+
+}  // namespace
+
+std::string trace_events(const std::vector<TimelineEvent>& events, int rank) {
+  // Viewers take process 0 for the system's idle one.
+  const int process = rank + 1;
+  std::string members = fmt::format(
+      R"({{"name": "process_name", "ph": "M", "pid": {0}, "tid": 1, "args": {{"name": "rank {1}"}}}},
+{{"name": "process_sort_index", "ph": "M", "pid": {0}, "tid": 1, "args": {{"sort_index": {1}}}}},
+{{"name": "thread_name", "ph": "M", "pid": {0}, "tid": 1, "args": {{"name": "training"}}}})",
+      process, rank);
+  for (const TimelineEvent& event : events)
+    fmt::format_to(
+        std::back_inserter(members),
+        ",\n"
+        R"({{"name": "{}", "cat": "{}", "ph": "X", "ts": {}, "dur": {}, "pid": {}, "tid": 1, "args": {}}})",
+        event.name, category(event.kind), microseconds(event.begin),
+        microseconds(event.end - event.begin), process, arguments(event));
+  return members;
+}
+
+std::string chrome_trace(const std::vector<std::string>& events_by_rank) {
+  std::string trace = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n";
+  for (std::size_t rank = 0; rank < events_by_rank.size(); ++rank)
+    trace += (rank == 0 ? "" : ",\n") + events_by_rank[rank];
+  return trace + "\n]}\n";
+}
+
+}  // namespace boostr

@@ -1,0 +1,141 @@
+#include "trainer/profile/profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "kernels/runtime/profiler.h"
+#include "ops/execution.h"
+#include "ops/probe.h"
+#include "parallel/comm/profiled_communicator.h"
+#include "trainer/agreement.h"
+#include "trainer/checkpoint/byte_exchange.h"
+#include "trainer/metrics/console.h"
+#include "trainer/profile/chrome_trace.h"
+#include "trainer/profile/step_profile.h"
+#include "trainer/run_start.h"
+#include "trainer/trainer.h"
+
+namespace boostr {
+namespace {
+
+/// All ranks at once, so that they load the machine as they do in a step.
+MachinePeaks measure_peaks(const Recipe& recipe, Communicator& world) {
+  MachinePeaks peaks;
+  const DType compute = dtype_named(recipe.precision.compute);
+  world.barrier();
+  peaks.flops[accumulator_of(compute)] = measured_peak_flops(accumulator_of(compute));
+  peaks.flops[compute] = peak_flops(recipe, world);
+  world.barrier();
+  peaks.bandwidth = measured_bandwidth();
+  return peaks;
+}
+
+/// Returns the tokens trained on, of all ranks.
+std::int64_t one_step(Trainer& trainer, Timeline& timeline) {
+  const TimelineScope step(timeline, {.kind = TimelineEvent::Kind::step, .name = "step"});
+  const Batch batch = [&] {
+    const TimelineScope data(timeline, {.kind = TimelineEvent::Kind::data, .name = "next batch"});
+    return trainer.next_batch();
+  }();
+  return trainer.step(batch).tokens;
+}
+
+/// Leaves the measured steps in `timeline`, which begins at the same moment on all ranks; returns
+/// their tokens.
+std::int64_t record(Trainer& trainer, Timeline& timeline, Communicator& world,
+                    const ProfileOptions& options) {
+  const KernelProfiler profiler(timeline);
+  timeline.restart(0);
+  for (std::int64_t i = 0; i < options.warm_up_steps; ++i) one_step(trainer, timeline);
+  const auto warm_up_steps = std::size_t(std::max<std::int64_t>(options.warm_up_steps, 1));
+  const std::size_t events_per_step = timeline.events().size() / warm_up_steps + 1;
+  world.barrier();
+  timeline.restart(events_per_step * std::size_t(options.steps));
+  std::int64_t tokens = 0;
+  for (std::int64_t i = 0; i < options.steps; ++i) tokens += one_step(trainer, timeline);
+  return tokens;
+}
+
+/// Every rank's bytes on rank 0, which alone needs room for them.
+std::vector<std::string> gather_on_rank_0(Communicator& world, std::string mine) {
+  auto length = static_cast<std::int64_t>(mine.size());
+  const auto bytes = [](std::string& text) {
+    return Out{text.data(), DType::u8, Shape{static_cast<std::int64_t>(text.size())}};
+  };
+  if (world.rank() != 0) {
+    world.send({&length, DType::i64, {1}}, 0).wait();
+    world.send(bytes(mine), 0).wait();
+    return {};
+  }
+  std::vector<std::string> all{std::move(mine)};
+  for (int rank = 1; rank < world.size(); ++rank) {
+    world.recv({&length, DType::i64, {1}}, rank).wait();
+    all.emplace_back(static_cast<std::size_t>(length), ' ');
+    world.recv(bytes(all.back()), rank).wait();
+  }
+  return all;
+}
+
+/// Rank 0 writes `contents` at the end of the file, or in place of what it holds.
+void write_file(Communicator& world, const std::string& path, const std::string& contents,
+                std::ios::openmode mode) {
+  fail_together(world, failure_of([&] {
+                  if (world.rank() != 0) return;
+                  std::ofstream file(path, std::ios::binary | mode);
+                  file << contents << std::flush;
+                  expect(file.good(), "cannot write the trace '", path,
+                         "'; choose another file with --trace");
+                }));
+}
+
+/// What stands above the table.
+std::string headline(const Recipe& recipe, const StepProfile& profile, const MachinePeaks& peaks,
+                     int ranks) {
+  const TrainingSection& training = recipe.training;
+  std::string words = fmt::format(
+      "mean of {} steps of {} x {} tokens | {} rank{} x {} thread{}, {}{}\npeaks of a rank:",
+      profile.steps, training.global_batch_size, training.seq_len, ranks, ranks == 1 ? "" : "s",
+      num_threads(), num_threads() == 1 ? "" : "s", instruction_set(),
+      ranks > 1 ? " | times of rank 0" : "");
+  for (const auto& [dtype, flops] : peaks.flops)
+    words += fmt::format(" {} {:.1f} GFLOP/s,", name(dtype), flops * 1e-9);
+  return words + fmt::format(" memory {:.1f} GB/s\n", peaks.bandwidth * 1e-9);
+}
+
+}  // namespace
+
+std::string profile_training(const Recipe& recipe, Communicator& world,
+                             const ProfileOptions& options) {
+  // A trace that cannot be written stops the profile before it begins.
+  if (!options.trace.empty()) write_file(world, options.trace, "", std::ios::app);
+  Timeline timeline;
+  ProfiledCommunicator profiled_world(world, timeline);
+  Mesh mesh(profiled_world, mesh_degrees(recipe.parallelism));
+  const Recipe whole = with_batch_inferred(recipe, mesh.dp().size());
+  const std::unique_ptr<Tokenizer> tokenizer = make_tokenizer(whole.tokenizer);
+  const Dataset dataset(whole.data, *tokenizer,
+                        {whole.model.llama.vocab_size, whole.training.seq_len});
+  const MachinePeaks peaks = measure_peaks(whole, world);
+  Trainer trainer(whole, mesh, dataset);
+  const std::int64_t tokens = record(trainer, timeline, world, options);
+
+  const StepProfile profile = summarize(timeline.events(), options.by_shape);
+  const double peak = all_ranks_sum(world, peaks.flops.at(dtype_named(whole.precision.compute)));
+  const double speed = double(tokens) / profile.seconds;
+  const double flops_per_token = trainer.flops_per_sequence() / double(whole.training.seq_len);
+  if (!options.trace.empty()) {
+    const auto events = gather_on_rank_0(world, trace_events(timeline.events(), world.rank()));
+    write_file(world, options.trace, chrome_trace(events), std::ios::trunc);
+  }
+  if (world.rank() != 0) return {};
+  return headline(whole, profile, peaks, world.size()) +
+         fmt::format("{:.1f} ms a step | {} tok/s | MFU {:.1f} %\n\n",
+                     profile.seconds / double(profile.steps) * 1e3, grouped(std::llround(speed)),
+                     flops_per_token * speed / peak * 100) +
+         profile_table(profile, peaks);
+}
+
+}  // namespace boostr
