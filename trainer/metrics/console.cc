@@ -1,12 +1,25 @@
 #include "trainer/metrics/console.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 namespace boostr {
+
+namespace {
+
+/// Of standard output; many where it has no width.
+std::size_t terminal_columns() {
+  winsize size{};
+  const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 1000;
+}
+
+}  // namespace
 
 std::string grouped(std::int64_t value) {
   std::string digits = fmt::format("{}", std::abs(value));
@@ -54,8 +67,10 @@ void Console::advance(std::int64_t step, double loss, double eta_seconds) {
   constexpr int cells = 30;
   const auto filled = static_cast<int>(cells * step / std::max<std::int64_t>(total_steps_, 1));
   const std::string bar(static_cast<std::size_t>(filled), '#');
-  fmt::print("\r\x1b[2K[{:<30}] {}/{} loss {:.4f} ETA {}", bar, step, total_steps_, loss,
-             clock_time(eta_seconds));
+  std::string line = fmt::format("[{:<30}] {}/{} loss {:.4f} ETA {}", bar, step, total_steps_, loss,
+                                 clock_time(eta_seconds));
+  line.resize(std::min(line.size(), terminal_columns() - 1));  // a bar that wraps cannot be erased
+  fmt::print("\r\x1b[2K{}", line);
   std::fflush(stdout);
   bar_drawn_ = true;
 }

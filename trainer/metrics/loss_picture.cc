@@ -92,12 +92,23 @@ std::string axes(const Plot& plot) {
   return out;
 }
 
-std::string training_line(const Plot& plot, const MetricsHistory& history) {
-  std::string points;
-  for (const MetricsRow& row : history.rows)
-    if (std::isfinite(row.loss))
-      points += fmt::format("{:.1f},{:.1f} ", plot.px(double(row.step)), plot.py(row.loss));
-  return fmt::format("<polyline class='train' points='{}'/>\n", points);
+/// The losses of single batches, which differ by their text, and through them their exponential moving average,
+/// corrected for its start (as Adam's moments are).
+std::string training_lines(const Plot& plot, const MetricsHistory& history) {
+  constexpr double keep = 0.6;
+  std::string single, smooth;
+  double sum = 0, weight = 0;
+  for (const MetricsRow& row : history.rows) {
+    if (!std::isfinite(row.loss)) continue;
+    sum = keep * sum + (1 - keep) * row.loss;
+    weight = keep * weight + (1 - keep);
+    const double x = plot.px(double(row.step));
+    single += fmt::format("{:.1f},{:.1f} ", x, plot.py(row.loss));
+    smooth += fmt::format("{:.1f},{:.1f} ", x, plot.py(sum / weight));
+  }
+  return fmt::format(
+      "<polyline class='train single' points='{}'/>\n<polyline class='train' points='{}'/>\n",
+      single, smooth);
 }
 
 std::string validation_dots(const Plot& plot, const MetricsHistory& history) {
@@ -111,35 +122,36 @@ std::string validation_dots(const Plot& plot, const MetricsHistory& history) {
   return out;
 }
 
+/// The lines of the legend, on a ground of their own: what is below must not run through the words.
 std::string legend(const MetricsHistory& history, std::optional<double> entropy) {
-  const double x = width - right - 190;
-  double y = top + 14;
-  std::string out = fmt::format(
-      "<line class='train' x1='{0}' x2='{1}' y1='{2}' y2='{2}'/><text x='{3}' "
-      "y='{4}'>training</text>\n",
-      x, x + 22, y - 4, x + 30, y);
-  if (!history.validations.empty()) {
-    y += 20;
-    out += fmt::format(
-        "<circle class='validation' cx='{}' cy='{}' r='4'/><text x='{}' y='{}'>validation</text>\n",
-        x + 11, y - 4, x + 30, y);
-  }
-  if (entropy) {
-    y += 20;
-    out += fmt::format(
-        "<line class='entropy' x1='{0}' x2='{1}' y1='{2}' y2='{2}'/><text x='{3}' y='{4}'>unigram "
-        "entropy {5:.2f}</text>\n",
-        x, x + 22, y - 4, x + 30, y, *entropy);
-  }
-  return out;
+  constexpr double row = 20, box = 212;
+  const double x = width - right - box + 10;
+  double y = top + 18;
+  std::string out;
+  const auto add = [&](const std::string& sign, const std::string& words) {
+    out +=
+        fmt::format("<g transform='translate({:.1f} {:.1f})'>{}<text x='30' y='4'>{}</text></g>\n",
+                    x, y, sign, words);
+    y += row;
+  };
+  add("<line class='train' x2='22'/>", "training, moving average");
+  add("<line class='train single' x2='22'/>", "training, one batch");
+  if (!history.validations.empty()) add("<circle class='validation' cx='11' r='4'/>", "validation");
+  if (entropy)
+    add("<line class='entropy' x2='22'/>", fmt::format("unigram entropy {:.2f}", *entropy));
+  return fmt::format(
+             "<rect class='ground' x='{:.1f}' y='{:.1f}' width='{:.1f}' height='{:.1f}'/>\n",
+             x - 10, top + 4, box, y - top - row / 2) +
+         out;
 }
 
 constexpr const char* style = R"(<style>
 svg { background: #ffffff; font: 13px system-ui, sans-serif; } text { fill: #333333; }
 .title { font-size: 16px; font-weight: 600; } .grid { stroke: #dddddd; }
-.train { fill: none; stroke: #1f6feb; stroke-width: 2; } .validation { fill: #d1242f; }
-.entropy { stroke: #8250df; stroke-width: 1.5; stroke-dasharray: 6 4; }
-@media (prefers-color-scheme: dark) { svg { background: #0d1117; } text { fill: #c9d1d9; } .grid { stroke: #30363d; } }
+.train { fill: none; stroke: #1f6feb; stroke-width: 2.5; stroke-linejoin: round; }
+.single { stroke-width: 1; stroke-opacity: 0.45; } .validation { fill: #d1242f; }
+.ground { fill: #ffffff; } .entropy { stroke: #8250df; stroke-width: 1.5; stroke-dasharray: 6 4; }
+@media (prefers-color-scheme: dark) { svg { background: #0d1117; } .ground { fill: #0d1117; } text { fill: #c9d1d9; } .grid { stroke: #30363d; } }
 </style>
 )";
 
@@ -165,7 +177,7 @@ std::string loss_svg(const MetricsHistory& history, const std::string& title,
     svg +=
         fmt::format("<line class='entropy' x1='{0:.1f}' x2='{1:.1f}' y1='{2:.1f}' y2='{2:.1f}'/>\n",
                     left, width - right, plot.py(*unigram_entropy));
-  svg += training_line(plot, history) + validation_dots(plot, history) +
+  svg += training_lines(plot, history) + validation_dots(plot, history) +
          legend(history, unigram_entropy);
   return svg + "</svg>\n";
 }
