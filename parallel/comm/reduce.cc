@@ -1,6 +1,7 @@
 #include "parallel/comm/reduce.h"
 
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
 namespace boostr {
@@ -61,10 +62,19 @@ void reduce(std::span<std::byte* const> outputs, std::span<const std::byte* cons
   }
 }
 
+/// The reduction of one value is that value.
+void copy_to(std::span<std::byte* const> outputs, const std::byte* input, DType dtype,
+             std::int64_t count) {
+  for (std::byte* output : outputs)
+    if (output != input && count > 0)
+      std::memcpy(output, input, static_cast<std::size_t>(count) * size_of(dtype));
+}
+
 }  // namespace
 
 void reduce_in_order(std::span<std::byte* const> outputs, std::span<const std::byte* const> inputs,
                      DType dtype, std::int64_t count, ReduceOp op) {
+  if (inputs.size() == 1) return copy_to(outputs, inputs[0], dtype, count);
   dispatch_any(dtype, [&]<class T>() {
     switch (op) {
       case ReduceOp::sum:
