@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <thread>
 
 #include "kernels/kernel_rows.h"
 #include "kernels/registry.h"
@@ -80,6 +81,13 @@ TEST_F(Profiler, LeavesTheTableAsItWas) {
     EXPECT_THROW(const KernelProfiler second(timeline_), Error);
   }
   EXPECT_EQ(&kernels(cpu_device), &level_);
+}
+
+TEST_F(Profiler, LeavesOtherThreadsAlone) {
+  const KernelProfiler profiler(timeline_);
+  const KernelTable* table = nullptr;
+  std::thread([&] { table = &kernels(cpu_device); }).join();
+  EXPECT_EQ(table, &level_);
 }
 
 TEST_F(Profiler, NotesTypesShapesAndTimesOneAfterTheOther) {
