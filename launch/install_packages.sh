@@ -5,8 +5,8 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build pkg-config
-  openmpi-bin libopenmpi-dev libhdf5-dev libeigen3-dev libyaml-cpp-dev libcli11-dev
-  libfmt-dev libspdlog-dev nlohmann-json3-dev librandom123-dev libxxhash-dev libzstd-dev zlib1g-dev
+  openmpi-bin libopenmpi-dev libhdf5-dev libyaml-cpp-dev libcli11-dev
+  libfmt-dev nlohmann-json3-dev libxxhash-dev libzstd-dev zlib1g-dev
   "$@"
 )
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-bash launch/install_packages.sh libgtest-dev libgmock-dev perl-doc openssh-client
+bash launch/install_packages.sh libgtest-dev libgmock-dev libeigen3-dev librandom123-dev perl-doc openssh-client
 cmake --preset cpu -DBOOSTR_TESTS=ON
 cmake --build build
 ctest --preset cpu "$@"
