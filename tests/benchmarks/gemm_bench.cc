@@ -1,88 +1,107 @@
-// Speed of matrix multiplication on the shapes of language models, as a fraction of the peak
-// measured in the same process.
-#include <benchmark/benchmark.h>
+// Speed of matrix multiplication on the shapes of language models and on small and odd ones, as a
+// fraction of the peak, beside OpenBLAS, and for 16-bit types beside our own f32.
+#include <memory>
 
-#include <chrono>
-#include <cstring>
+#include "tests/benchmarks/blas.h"
 
-#include "kernels/kernel_table.h"
-
-namespace boostr {
+namespace boostr::benchmarks {
 namespace {
 
-/// FLOP/s of independent multiply-adds on all threads of the stream: the best of a few tries.
-double measure_peak(Stream& stream, DType dtype) {
-  double best = 0.0;
-  for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    const double flops = kernels(cpu_device).peak_probe(stream, dtype, 200);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    best = std::max(best, flops / seconds.count());
+/// The operands of one call and the call on them.
+struct Operands {
+  Operands(const GemmCall& call, DType dtype)
+      : a(normal(dtype, call.a_shape())),
+        b(normal(dtype, call.b_shape())),
+        c(dtype, call.c_shape()) {}
+  Contender contender(const std::string& name, const Setup& setup, Stream& stream,
+                      const GemmCall& call) const {
+    return {.name = name,
+            .work = call.flops(),
+            .run =
+                [this, gemm = setup.table->gemm, &stream,
+                 options = GemmOptions{call.transpose_a, call.transpose_b}] {
+                  gemm(stream, c.out(), a.in(), b.in(), {}, options);
+                },
+            .own_threads = false};
   }
-  return best;
-}
 
-struct Layout {
-  const char* name;
-  bool transpose_a, transpose_b;
+  Array a, b, c;
 };
-constexpr Layout layouts[] = {{"NT", false, true}, {"NN", false, false}, {"TN", true, false}};
 
-struct Size {
-  std::int64_t m, n, k;
-};
-constexpr Size sizes[] = {
-    {2048, 2048, 2048}, {512, 3072, 768}, {512, 768, 3072}, {2048, 768, 768}, {1024, 256, 256}};
-
-Buffer ones(DType dtype, std::int64_t count) {
-  Buffer buffer(std::size_t(count) * size_of(dtype));
-  dispatch_float(dtype, [&]<class T>() {
-    std::fill_n(reinterpret_cast<T*>(buffer.data()), count, static_cast<T>(Accumulator<T>(1)));
-  });
-  return buffer;
-}
-
-void run_gemm(benchmark::State& state, Size size, Layout layout, DType dtype, int threads) {
+void run_gemm(benchmark::State& state, const Setup& setup, const GemmCall& call, DType dtype,
+              int threads) {
   Stream stream(cpu_device, threads);
-  const Buffer a = ones(dtype, size.m * size.k), b = ones(dtype, size.n * size.k),
-               c = ones(dtype, size.m * size.n);
-  const In a_view{a.data(), dtype,
-                  layout.transpose_a ? Shape{size.k, size.m} : Shape{size.m, size.k}};
-  const In b_view{b.data(), dtype,
-                  layout.transpose_b ? Shape{size.n, size.k} : Shape{size.k, size.n}};
-  const Out c_view{c.data(), dtype, {size.m, size.n}};
-  for (auto _ : state) {
-    kernels(cpu_device)
-        .gemm(stream, c_view, a_view, b_view, {}, {layout.transpose_a, layout.transpose_b});
+  const Operands ours(call, dtype);
+  std::vector<Contender> contenders{ours.contender("boostr", setup, stream, call)};
+  if (auto library = openblas(call, ours.a, ours.b, ours.c, threads))
+    contenders.push_back(std::move(*library));
+  std::unique_ptr<Operands> wide;
+  if (size_of(dtype) == 2) {
+    wide = std::make_unique<Operands>(call, DType::f32);
+    contenders.push_back(wide->contender("f32", setup, stream, call));
   }
-  const double flops = 2.0 * double(size.m) * double(size.n) * double(size.k);
-  state.counters["FLOP/s"] =
-      benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
-  // An inverted rate counts seconds per unit; per peak-second it is the fraction of the peak.
-  state.counters["of_peak"] = benchmark::Counter(flops / measure_peak(stream, dtype),
-                                                 benchmark::Counter::kIsIterationInvariantRate);
+  measure(state, threads, fma_peak(*setup.table, stream, dtype), contenders);
 }
 
-void register_all() {
-  for (int threads : {1, 2}) {
-    for (DType dtype : {DType::f32, DType::bf16, DType::f64}) {
-      for (const Size& size : sizes) {
-        for (const Layout& layout : layouts) {
-          const std::string label = text("gemm/", layout.name, '/', dtype, '/', size.m, 'x', size.n,
-                                         'x', size.k, "/threads:", threads);
-          benchmark::RegisterBenchmark(label.c_str(), run_gemm, size, layout, dtype, threads)
-              ->UseRealTime();
-        }
-      }
+void add(const Setup& setup, std::string_view group, std::string_view layout, const GemmCall& call,
+         std::span<const DType> dtypes) {
+  for (const int threads : setup.threads) {
+    for (const DType dtype : dtypes) {
+      const std::string batch = call.batch == 1 ? "" : text(call.batch, 'x');
+      add_benchmark(text(group, '/', dtype, '/', layout, '/', batch, call.m, 'x', call.n, 'x',
+                         call.k, "/threads:", threads),
+                    setup,
+                    [=](benchmark::State& state) { run_gemm(state, setup, call, dtype, threads); });
     }
   }
 }
 
+/// tokens x (outputs x inputs of a linear layer): forward (NT), gradient of the input (NN) and of
+/// the weight (TN).
+void add_layers(const Setup& setup) {
+  struct Layer {
+    std::int64_t outputs, inputs;
+  };
+  constexpr Layer layers[] = {{768, 768},   {3072, 768},  {768, 3072},
+                              {2048, 2048}, {5632, 2048}, {32000, 768}};
+  constexpr DType dtypes[] = {DType::f32, DType::bf16, DType::f16, DType::f64};
+  constexpr DType quick_dtypes[] = {DType::f32, DType::bf16};
+  for (const std::int64_t tokens : {512, 2048}) {
+    if (setup.quick && tokens > 512) continue;
+    for (const auto [outputs, inputs] : layers) {
+      const std::span<const DType> types =
+          setup.quick ? std::span<const DType>(quick_dtypes) : std::span<const DType>(dtypes);
+      add(setup, "gemm", "NT", {tokens, outputs, inputs, false, true}, types);
+      add(setup, "gemm", "NN", {tokens, inputs, outputs}, types);
+      add(setup, "gemm", "TN", {outputs, inputs, tokens, true, false}, types);
+    }
+  }
+}
+
+void add_small(const Setup& setup) {
+  constexpr DType dtypes[] = {DType::f32, DType::bf16};
+  for (const std::int64_t rows : {1, 2, 3, 7, 16, 33, 64})
+    add(setup, "gemm_few_rows", "NT", {rows, 2048, 768, false, true}, dtypes);
+  for (const std::int64_t rank : {8, 16, 32, 64}) {
+    add(setup, "gemm_lora", "NT", {2048, rank, 768, false, true}, dtypes);
+    add(setup, "gemm_lora", "NT", {2048, 768, rank, false, true}, dtypes);
+    add(setup, "gemm_lora", "TN", {rank, 768, 2048, true, false}, dtypes);
+  }
+  for (const std::int64_t head_dim : {32, 64, 80, 128, 256}) {
+    add(setup, "gemm_batched", "NT", {256, 256, head_dim, false, true, 12}, dtypes);
+    add(setup, "gemm_batched", "NN", {256, head_dim, 256, false, false, 12}, dtypes);
+  }
+  for (const std::int64_t odd : {37, 101, 333})
+    add(setup, "gemm_odd", "NN", {odd, odd + 2, odd + 4}, dtypes);
+}
+
 }  // namespace
-}  // namespace boostr
+}  // namespace boostr::benchmarks
 
 int main(int argc, char** argv) {
-  boostr::register_all();
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
+  using namespace boostr::benchmarks;
+  return run_benchmarks(argc, argv, [](const Setup& setup) {
+    add_layers(setup);
+    add_small(setup);
+  });
 }
