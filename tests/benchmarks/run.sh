@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Builds and runs the benchmarks and rewrites the tables of docs/performance.md from what they measured.
+#   tests/benchmarks/run.sh [options] [parts]
+# Parts: machine gemm attention loss row optimizer comm step checkpoint (all of them without any).
+#   --quick       smaller sizes, fewer rounds
+#   --level=NAME  kernels of this instruction-set level (avx2, avx512, ...), not of the best one
+#   --torch VENV  trains steps beside PyTorch too; makes this virtual environment if it is absent
+#   --results DIR keeps the measurements there (default: build/benchmarks)
+#   --no-tables   leaves docs/performance.md as it is
+# Run it on a quiet machine; the load average is printed into the tables. OpenBLAS, Open MPI and PyTorch
+# are compared where they are installed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+quick=() level=() torch=() parts=() results=build/benchmarks tables=yes
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=(--quick) ;;
+    --level=*) level=("$1") ;;
+    --torch) torch=(--torch "$2"); shift ;;
+    --results) results=$2; shift ;;
+    --no-tables) tables=no ;;
+    -*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) parts+=("$1") ;;
+  esac
+  shift
+done
+[ ${#parts[@]} -gt 0 ] || parts=(machine gemm attention loss row optimizer comm step checkpoint)
+
+cmake --preset cpu -DBOOSTR_TESTS=ON >/dev/null
+cmake --build build --target benchmarks boostr-train
+mkdir -p "$results"
+rm -f "$results"/*.json
+
+# The BLAS for the same instruction set.
+[ "${level[*]}" != --level=avx2 ] || export OPENBLAS_CORETYPE=Haswell
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
+
+# out NAME: where the results of a part go, as options of Google Benchmark.
+out() { echo "--benchmark_out=$results/$1.json" --benchmark_out_format=json; }
+
+for part in "${parts[@]}"; do
+  echo "== $part (load average $(cut -d' ' -f1-3 /proc/loadavg))"
+  case $part in
+    machine | gemm | attention | loss | row | optimizer)
+      # shellcheck disable=SC2046
+      "build/bin/${part}_bench" "${quick[@]}" "${level[@]}" $(out "$part") ;;
+    comm)
+      for ranks in 2 4; do
+        # shellcheck disable=SC2046
+        mpirun --bind-to none -np "$ranks" build/bin/comm_bench "${quick[@]}" $(out "comm$ranks")
+      done ;;
+    step) python3 tests/benchmarks/step.py "${quick[@]}" "${torch[@]}" --json "$results/step.json" ;;
+    checkpoint) build/bin/checkpoint_bench "$results/checkpoint" ;;
+    *) echo "run.sh: there is no part '$part'" >&2; exit 2 ;;
+  esac
+done
+[ $tables = no ] || python3 tests/benchmarks/tables.py "$results" docs/performance.md
