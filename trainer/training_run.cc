@@ -157,14 +157,11 @@ ExitCode TrainingRun::stop_early() {
   checkpointing_->finish();
   reporter_->draw_picture();
   reporter_->event("stopped", step, fmt::format(R"({{"saved": {}}})", checkpointing_->enabled()));
-  if (checkpointing_->enabled()) {
-    reporter_->say(fmt::format(
-        "stopped at step {} on request; saved. Run the same command again to continue", step));
-    return ExitCode::preempted;
-  }
-  throw Error(ExitCode::preempted, text("stopped at step ", step,
-                                        " on request; nothing was saved, because "
-                                        "checkpoint.interval is 0"));
+  reporter_->say(fmt::format("stopped at step {} on request; {}", step,
+                             checkpointing_->enabled()
+                                 ? "saved. Run the same command again to continue"
+                                 : "nothing was saved, because checkpoint.interval is 0"));
+  return ExitCode::preempted;
 }
 
 void TrainingRun::end() {
