@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "kernels/runtime/error.h"
+#include "parallel/comm/mpi.h"
 
 namespace boostr {
 namespace {
@@ -84,6 +85,7 @@ std::vector<std::string> mpirun_command(int ranks, int cores, bool root, const s
 }
 
 int launch_under_mpirun(int ranks, const std::vector<std::string>& arguments) {
+  if (ranks > 1) require_mpi();
   require(on_path("mpirun"), ExitCode::usage, "-n ", ranks,
           " needs mpirun, which is not installed; install Open MPI "
           "(Debian: openmpi-bin)");

@@ -13,6 +13,9 @@ struct MpiOptions {
   bool shared_memory = true;
 };
 
+/// Error(usage) in a build without MPI, which runs one process only.
+void require_mpi();
+
 /// The world of an MPI job: initialises MPI (once per process) and finalises it when the world and
 /// every group split from it are gone. Collective over all processes. If an exception destroys the
 /// world, MPI is not finalised, which would wait for the others: the process must then end with a

@@ -2,10 +2,15 @@
 
 namespace boostr {
 
-std::unique_ptr<Communicator> mpi_world(const MpiOptions&) {
+void require_mpi() {
   throw Error(ExitCode::usage,
               "boostr was built without MPI; install libopenmpi-dev and build again with "
               "-DBOOSTR_MPI=ON, or run one process");
+}
+
+std::unique_ptr<Communicator> mpi_world(const MpiOptions&) {
+  require_mpi();
+  return nullptr;
 }
 
 }  // namespace boostr

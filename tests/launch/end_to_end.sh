@@ -111,7 +111,17 @@ case $case_name in
     [ "$code" -eq 75 ] || fail "exit code $code"
     expect_code 0 "$program" -n 2 recipe.yaml output=short training.steps=2 lr_schedule.warmup_steps=3
     [ "$(grep -c 'warning:' last.log)" -eq 1 ] || fail "the warning was not said once"
-    ls run/checkpoints | grep -q step- || fail "no checkpoint"
+    compgen -G 'run/checkpoints/step-*' >/dev/null || fail "no checkpoint"
+    ;;
+  without_MPI_runs_one_process_only)
+    expect_code 2 env OMPI_COMM_WORLD_SIZE=2 "$program" recipe.yaml
+    expect_text "built without MPI"
+    [ "$(wc -l <last.log)" -eq 1 ] || fail "more than one line"
+    expect_code 2 "$program" -n 2 recipe.yaml
+    expect_text "built without MPI"
+    [ "$(wc -l <last.log)" -eq 1 ] || fail "more than one line"
+    [ ! -e run ] || fail "a run that could not start left a folder"
+    expect_code 0 train
     ;;
   launcher_says_that_a_rank_was_killed)
     "$program" -n 2 recipe.yaml training.steps=5000 >last.log 2>&1 &
@@ -133,7 +143,8 @@ case $case_name in
     expect_text "training.steps 20 -> 24"
     [ "$(rows run | tail -n 1 | cut -d' ' -f1)" -eq 24 ] || fail "the last row is not step 24"
     [ "$(rows run | wc -l)" -eq 24 ] || fail "a step is missing or there twice"
-    [ "$(ls -d run/checkpoints/step-* | wc -l)" -eq 2 ] || fail "keep_latest_k: 2 kept $(ls run/checkpoints)"
+    kept=(run/checkpoints/step-*)
+    [ ${#kept[@]} -eq 2 ] || fail "keep_latest_k: 2 kept ${kept[*]}"
     ;;
   damaged_checkpoint_is_passed_over)
     expect_code 0 train
