@@ -32,7 +32,7 @@ inline Vec<float> exp2_bounded(Vec<float> x) {
   p = p * r + 2.402265072e-1f;
   p = p * r + 6.931471825e-1f;
   p = p * r + 1.0f;
-  const auto power = (reinterpret_cast<Vec<std::int32_t>>(shifted) << 23) + 0x3f800000;
+  const auto power = (reinterpret_cast<Vec<std::uint32_t>>(shifted) << 23) + 0x3f800000u;
   const Vec<float> y = p * reinterpret_cast<Vec<float>>(power);
   return x < -126.0f ? Vec<float>{} : y;
 }
