@@ -6,9 +6,12 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(boostr_flags INTERFACE -Wno-restrict)
 endif()
 if(BOOSTR_SANITIZE)
-  # -O1 over whatever a target asks for: instrumented kernels take three times as long to compile at -O3.
+  # -O1 over whatever a target asks for: instrumented kernels take three times as long to compile at -O3. What is then
+  # not folded must not become unique symbols, which objcopy cannot make local (kernels/CMakeLists.txt), and GCC takes
+  # memory for uninitialised that is not (https://gcc.gnu.org/PR105562).
   target_compile_options(boostr_flags INTERFACE
-    -fsanitize=${BOOSTR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1 -D_GLIBCXX_ASSERTIONS)
+    -fsanitize=${BOOSTR_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1 -D_GLIBCXX_ASSERTIONS
+    -Wno-maybe-uninitialized $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
   target_link_options(boostr_flags INTERFACE -fsanitize=${BOOSTR_SANITIZE})
 endif()
 add_library(boostr::flags ALIAS boostr_flags)

@@ -128,7 +128,7 @@ case $case_name in
     pid=$!
     wait_for_step run 8
     mpirun=$(cat /proc/$pid/task/$pid/children)
-    ranks=$(cat /proc/${mpirun% }/task/*/children)
+    ranks=$(cat /proc/"${mpirun% }"/task/*/children)
     kill -9 "${ranks%% *}"
     code=0
     wait "$pid" || code=$?
