@@ -23,7 +23,7 @@ class Checkpointing {
 
   bool enabled() const { return writer_ != nullptr; }
   /// Takes the memory that saves in the background copy the state to, so that the first one blocks
-  /// no longer than the others and a run that has no room for it ends before its first step.
+  /// no longer than the others, and want of room shows at the start of a run.
   void reserve(const Trainer& trainer);
   /// Begins a save of the trainer's state after step `trainer.steps_done()`; a save still under way
   /// is finished first.

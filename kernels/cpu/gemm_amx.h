@@ -134,12 +134,8 @@ inline void pack_register(const Factor<BFloat16>& x, std::int64_t row, std::int6
     for (std::int64_t i = 0; i < amx_side && k + 2 * i < k_end; ++i) {
       const BFloat16* p = x.at(row, k + 2 * i);
       const BFloat16* next = k + 2 * i + 1 < k_end ? p + x.stride : nullptr;
-      if (rows == amx_side) {
-        words[i] = PairedWords::load_across(p, next);
-      } else {
-        for (std::int64_t r = 0; r < rows; ++r)
-          words[i][r] = PairedWords::load_one(p + r, next == nullptr ? nullptr : next + r);
-      }
+      pack_row<PairedWords, amx_side>(p, next, rows, rows == amx_side,
+                                      reinterpret_cast<std::uint32_t*>(&words[i]));
     }
     transpose<std::uint32_t>(words);
   }
