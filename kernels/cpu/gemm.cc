@@ -1,7 +1,7 @@
 // c[M, N] = op(a)[M, K] op(b)[K, N] + bias, as BLIS does it (Van Zee and van de Geijn, ACM TOMS
 // 41(3), 2015):
 //
-//   jobs      C is cut into equal rectangles (at most 1536 x 1536). Threads take one after another:
+//   jobs      C is cut into equal rectangles (at most 3072 x 3072). Threads take one after another:
 //             no barriers, and none adds into another's numbers. The grid is chosen per shape so
 //             that all threads are busy (gemm_plan.h). A job does, for each
 //   block_k   (at most 384 words of K, in ascending order):
@@ -51,7 +51,7 @@ class Gemm {
 
   void run(Stream& stream) {
     if (batch_ == 0) return;
-    plan_ = plan_gemm<W>(batch_, m_, n_, k_, stream.num_threads());
+    plan_ = plan_gemm<W>(batch_, m_, n_, k_, c_holds_sums, stream.num_threads());
     const std::size_t bytes = packed_a_bytes() + packed_b_bytes() + partial_bytes();
     std::byte* scratch = stream.scratch(bytes * std::size_t(plan_.threads));
     const std::int64_t jobs = batch_ * plan_.jobs_m * plan_.jobs_n;

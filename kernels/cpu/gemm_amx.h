@@ -115,9 +115,12 @@ template <class C>
   alignas(64) float sums[AmxWords::tile_rows][AmxWords::tile_columns];
   unit.store(sums);
   constexpr int width = lanes<float>;
-  for (std::int64_t i = 0; i < target.rows; ++i)
-    for (std::int64_t j = 0; j < target.columns; j += width)
-      target.write(i, j, load(&sums[i][j]), std::min<std::int64_t>(width, target.columns - j));
+  target.with_case([&]<bool Added, bool Accumulate>() {
+    for (std::int64_t i = 0; i < target.rows; ++i)
+      for (std::int64_t j = 0; j < target.columns; j += width)
+        target.template write<Added, Accumulate>(i, j, load(&sums[i][j]),
+                                                 std::min<std::int64_t>(width, target.columns - j));
+  });
 }
 
 /// Sixteen rows of x from `row` on and sixteen words from element `k` on, row by row: one

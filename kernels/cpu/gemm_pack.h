@@ -153,9 +153,10 @@ void pack(const Factor<typename W::Storage>& x, Range rows, Range k, std::int64_
     fill_up<Rows>(strips, held, words, out);
     return;
   }
-  // A few strips side by side, so that each cache line of a source row is read at once.
-  constexpr std::int64_t together = 8;
+  // Strips side by side, so that long pieces of a source row are read at once.
+  constexpr std::int64_t together = 32;
   constexpr int reach = (Rows + lanes<Word> - 1) / lanes<Word> * lanes<Word>;
+  const std::int64_t ahead = 2 * W::depth * x.stride;
   for (std::int64_t s0 = 0; s0 < strips; s0 += together) {
     for (std::int64_t i = 0; i < held; ++i) {
       const std::int64_t at = k.begin + i * W::depth;
@@ -163,6 +164,7 @@ void pack(const Factor<typename W::Storage>& x, Range rows, Range k, std::int64_
         const std::int64_t row = rows.begin + s * Rows;
         const auto* p = x.at(row, at);
         const auto* next = at + 1 < k.end ? p + x.stride : nullptr;
+        for (int r = 0; r < Rows; r += 64 / int(sizeof *p)) __builtin_prefetch(p + r + ahead);
         // The last row of a strip may not spill: the next strip has begun already.
         const bool spill = row + reach <= rows.end && (i + 1 < held || reach == Rows);
         pack_row<W, Rows>(p, next, rows.end - row, spill, out + (s * words + i) * Rows);

@@ -33,9 +33,10 @@ struct GemmLimits {
   /// Columns of a block of b: with that depth 384 KiB, most of the smallest second-level cache in
   /// use (512 KiB).
   static constexpr std::int64_t n = 1024 / std::int64_t(sizeof(typename W::Word));
-  /// A job's rows and columns: bounds the packed rows of a and the partial sums, and is large
-  /// enough that packing costs 1-2 % of the multiplication.
-  static constexpr std::int64_t job_m = 1536, job_n = 1536;
+  /// A job's rows and columns: as many as memory allows, because every job packs its rows of a and
+  /// its columns of b anew, at the speed of the third-level cache. Where c cannot hold partial sums,
+  /// a job keeps them in a rectangle of its own.
+  static constexpr std::int64_t job = 3072, job_with_partial_sums = 1536;
 };
 
 /// Time of the slowest thread in tile-columns x rows, counting what each job packs.
@@ -46,10 +47,10 @@ double gemm_cost(const GemmPlan& plan, std::int64_t batch) {
                            W::packing_cost * double(plan.job_m + plan.job_n));
 }
 
-/// The cheapest grid of jobs for `threads` threads.
+/// The cheapest grid of jobs for `threads` threads. `c_holds_sums`: partial sums may lie in c.
 template <class W>
 GemmPlan plan_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int64_t k,
-                   int threads) {
+                   bool c_holds_sums, int threads) {
   using Limits = GemmLimits<W>;
   constexpr double worth_a_thread =
       128.0 * 128 * 128;  // below, waking a thread costs more than it brings
@@ -60,7 +61,9 @@ GemmPlan plan_gemm(std::int64_t batch, std::int64_t m, std::int64_t n, std::int6
                                 1.0, double(threads)));
 
   double best_cost = std::numeric_limits<double>::infinity();
-  const std::int64_t min_m = divide_up(m, Limits::job_m), min_n = divide_up(n, Limits::job_n);
+  const std::int64_t limit =
+      c_holds_sums || best.blocks_k == 1 ? Limits::job : Limits::job_with_partial_sums;
+  const std::int64_t min_m = divide_up(m, limit), min_n = divide_up(n, limit);
   for (std::int64_t extra = 0; extra <= best.threads; ++extra) {
     GemmPlan plan = best;
     plan.job_m = equal_block(m, divide_up(m, min_m + extra), W::tile_rows);

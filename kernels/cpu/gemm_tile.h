@@ -17,13 +17,35 @@ struct TileTarget {
   bool accumulate = false;
   std::int64_t rows = W::tile_rows, columns = W::tile_columns;
 
-  /// Writes one vector of row i, beginning at column j, of which n lanes exist.
+  /// Writes one vector of row i, beginning at column j, of which n lanes exist. `Added` says whether
+  /// partial or bias is there.
+  template <bool Added, bool Accumulate>
   void write(std::int64_t i, std::int64_t j, Vec<typename W::Sum> sum, std::int64_t n) const {
     C* out = c + i * c_stride + j;
-    if (partial != nullptr) sum += load_n(partial + i * partial_stride + j, n);
-    if (bias != nullptr) sum += load_n(bias + j, n);
-    if (accumulate) sum += load_n(out, n);
+    if constexpr (Added) {
+      if (partial != nullptr) sum += load_n(partial + i * partial_stride + j, n);
+      if (bias != nullptr) sum += load_n(bias + j, n);
+    }
+    if constexpr (Accumulate) sum += load_n(out, n);
     store_n(out, sum, n);
+  }
+
+  /// Calls body<Added, Accumulate>(), so that what is added is asked once for a tile.
+  template <class Body>
+  void with_case(Body&& body) const {
+    if (partial != nullptr || bias != nullptr)
+      accumulate ? body.template operator()<true, true>() : body.template operator()<true, false>();
+    else
+      accumulate ? body.template operator()<false, true>()
+                 : body.template operator()<false, false>();
+  }
+
+  /// Fetches the tile's part of c ahead of writing it.
+  void prefetch() const {
+    constexpr int line = 64 / sizeof(C);
+#pragma GCC unroll 32
+    for (int i = 0; i < W::tile_rows; ++i)
+      for (int j = 0; j < W::tile_columns; j += line) __builtin_prefetch(c + i * c_stride + j, 1);
   }
 };
 
@@ -31,55 +53,85 @@ struct TileTarget {
 template <class W>
 struct TileUnit {};
 
-/// a: one strip [words][tile_rows], b: one strip [words][tile_columns].
-template <class W, class C>
-[[gnu::noinline]] void multiply_tile(std::int64_t words, const typename W::Word* a,
-                                     const typename W::Word* b, const TileTarget<W, C>& target) {
+/// The sums of one tile in registers, of which only the first `Vectors` vectors of columns are
+/// wanted.
+template <class W, int Vectors>
+struct TileSums {
   using Sum = typename W::Sum;
   using Word = typename W::Word;
-  constexpr int tile_rows = W::tile_rows;
-  constexpr int width = lanes<Sum>;
-  constexpr int prefetch_distance =
-      16 * width;  // 8 steps ahead: b comes from the second-level cache
-  const bool whole = target.rows == tile_rows && target.columns == 2 * width;
-  if (whole) {
+  static constexpr int width = lanes<Sum>;
+
+  /// += `words` columns of a's strip times as many rows of b's; advances both.
+  [[gnu::always_inline]] void add_product(std::int64_t words, const Word*& a, const Word*& b) {
+    constexpr int ahead = 8 * W::tile_columns;  // b comes from the second-level cache
+    for (std::int64_t k = 0; k < words; ++k, a += W::tile_rows, b += W::tile_columns) {
+      Vec<Word> columns[Vectors];
+#pragma GCC unroll 4
+      for (int j = 0; j < Vectors; ++j) {
+        std::memcpy(&columns[j], b + j * width, sizeof columns[j]);
+        if (j * sizeof columns[j] % 64 == 0) __builtin_prefetch(b + ahead + j * width);
+      }
 #pragma GCC unroll 16
-    for (int i = 0; i < tile_rows; ++i) __builtin_prefetch(target.c + i * target.c_stride);
-  }
-  Vec<Sum> sums[tile_rows][2] = {};
-  for (std::int64_t k = 0; k < words; ++k, a += tile_rows, b += 2 * width) {
-    Vec<Word> b0, b1;
-    std::memcpy(&b0, b, sizeof b0);
-    std::memcpy(&b1, b + width, sizeof b1);
-    __builtin_prefetch(b + prefetch_distance);
-    if constexpr (sizeof(Vec<Word>) == 64) __builtin_prefetch(b + prefetch_distance + width);
-#pragma GCC unroll 16
-    for (int i = 0; i < tile_rows; ++i) {
-      const Vec<Word> ai = splat(a[i]);
-      sums[i][0] = W::multiply_add(ai, b0, sums[i][0]);
-      sums[i][1] = W::multiply_add(ai, b1, sums[i][1]);
+      for (int i = 0; i < W::tile_rows; ++i) {
+        const Vec<Word> ai = splat(a[i]);
+#pragma GCC unroll 4
+        for (int j = 0; j < Vectors; ++j) rows[i][j] = W::multiply_add(ai, columns[j], rows[i][j]);
+      }
     }
   }
+
+  Vec<Sum> rows[W::tile_rows][Vectors] = {};
+};
+
+template <int Vectors, class W, class C>
+[[gnu::noinline]] void multiply_tile(std::int64_t words, const typename W::Word* a,
+                                     const typename W::Word* b, const TileTarget<W, C>& target) {
+  constexpr int width = lanes<typename W::Sum>;
+  // c is fetched some hundred cycles before the end: the strips of b that pass through the
+  // first-level cache would drive it out again.
+  const std::int64_t last_words = std::min<std::int64_t>(words, 48);
+  const bool whole = target.rows == W::tile_rows && target.columns == Vectors * width;
+  TileSums<W, Vectors> sums;
+  sums.add_product(words - last_words, a, b);
+  if (whole) target.prefetch();
+  sums.add_product(last_words, a, b);
   if (whole) {
+    target.with_case([&]<bool Added, bool Accumulate>() {
 #pragma GCC unroll 16
-    for (int i = 0; i < tile_rows; ++i) {
-      target.write(i, 0, sums[i][0], width);
-      target.write(i, width, sums[i][1], width);
-    }
+      for (int i = 0; i < W::tile_rows; ++i)
+#pragma GCC unroll 4
+        for (int j = 0; j < Vectors; ++j)
+          target.template write<Added, Accumulate>(i, j * width, sums.rows[i][j], width);
+    });
     return;
   }
   // A copy, so that the indexing by a variable below does not push the sums themselves out of the
   // registers.
-  Vec<Sum> edge[tile_rows][2];
+  Vec<typename W::Sum> edge[W::tile_rows][Vectors];
 #pragma GCC unroll 16
-  for (int i = 0; i < tile_rows; ++i) {
-    edge[i][0] = sums[i][0];
-    edge[i][1] = sums[i][1];
-  }
-  const std::int64_t first = std::min<std::int64_t>(width, target.columns);
-  for (std::int64_t i = 0; i < target.rows; ++i) {
-    target.write(i, 0, edge[i][0], first);
-    if (target.columns > width) target.write(i, width, edge[i][1], target.columns - width);
+  for (int i = 0; i < W::tile_rows; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; ++j) edge[i][j] = sums.rows[i][j];
+  target.with_case([&]<bool Added, bool Accumulate>() {
+    for (std::int64_t i = 0; i < target.rows; ++i)
+      for (int j = 0; j < Vectors; ++j)
+        target.template write<Added, Accumulate>(
+            i, j * width, edge[i][j], std::min<std::int64_t>(width, target.columns - j * width));
+  });
+}
+
+/// a: one strip [words][tile_rows], b: one strip [words][tile_columns].
+template <class W, class C>
+void multiply_tile(std::int64_t words, const typename W::Word* a, const typename W::Word* b,
+                   const TileTarget<W, C>& target) {
+  constexpr int width = lanes<typename W::Sum>;
+  static_assert(simd_tile_vectors <= 3);
+  if (target.columns > 2 * width) {
+    multiply_tile<simd_tile_vectors>(words, a, b, target);
+  } else if (target.columns > width) {
+    multiply_tile<2>(words, a, b, target);
+  } else {
+    multiply_tile<1>(words, a, b, target);
   }
 }
 

@@ -16,7 +16,7 @@ constexpr std::int64_t steps_per_round = 4096;
 template <class W>
 struct Chains {
   /// As many as a tile of gemm keeps.
-  static constexpr int count = 2 * simd_tile_rows;
+  static constexpr int count = simd_tile_rows * simd_tile_vectors;
   static constexpr double flops_per_step = 2.0 * count * lanes<typename W::Sum> * W::depth;
 
   /// sum = sum + word * word on every chain, `steps` times. Returns the sum of all, so that it is
