@@ -14,7 +14,7 @@ void dropout(Stream& stream, Out y, In x, RandomKey key, GlobalIndex index, doub
     const A kept = static_cast<A>(1.0 / (1.0 - p));
     for_each_random_word(stream, y.shape, key, index,
                          [&](std::int64_t at, const std::uint32_t* words, std::int64_t count) {
-                           A factors[64];
+                           A factors[words_at_once];
                            for (std::int64_t j = 0; j < count; ++j)
                              factors[j] = words[j] >= threshold ? kept : A(0);
                            for_each_vector(count, lanes<A>, [&](std::int64_t j, std::int64_t n) {

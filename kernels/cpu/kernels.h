@@ -36,6 +36,8 @@ ReduceRowsFn reduce_rows;
 SumRowsFn sum_rows;
 SumSquaresFn sum_squares;
 AllFiniteFn all_finite;
+RandomNormalFn random_normal;
+RandomUniformFn random_uniform;
 DropoutFn dropout;
 AdamWFn adamw;
 LambMomentsFn lamb_moments;

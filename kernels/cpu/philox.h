@@ -5,52 +5,81 @@
 #include <cstdint>
 
 #include "kernels/cpu/parallel_for.h"
+#include "kernels/cpu/simd.h"
 #include "kernels/kernel_table.h"
 
 // Random words by counter: integers only, so that every instruction set makes the same ones.
 namespace boostr::cpu::BOOSTR_ISA {
 
-/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four
-/// random words from a counter of four words under a key of two.
-inline std::array<std::uint32_t, 4> philox4x32_10(std::array<std::uint32_t, 4> counter,
-                                                  std::array<std::uint32_t, 2> key) {
+/// A word per 64-bit lane, in its lower half. The upper halves may hold anything: no step reads
+/// them.
+using Words = Vec<std::uint64_t>;
+
+/// The whole product of each word and `factor`.
+inline Words multiply_words(Words words, std::uint32_t factor) {
+#if defined(__AVX512F__)
+  // Masked, all lanes kept: GCC calls the plain form's undefined lanes uninitialised.
+  return reinterpret_cast<Words>(
+      _mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(words), _mm512_set1_epi64(factor)));
+#elif defined(__AVX2__) && !defined(BOOSTR_SIMD_BYTES)
+  return reinterpret_cast<Words>(
+      _mm256_mul_epu32(reinterpret_cast<__m256i>(words), _mm256_set1_epi64x(factor)));
+#else
+  return (words & 0xFFFFFFFFu) * std::uint64_t{factor};
+#endif
+}
+
+/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): in every
+/// lane four random words from a counter of four words under a key of two.
+inline std::array<Words, 4> philox4x32_10(std::array<Words, 4> counter,
+                                          std::array<std::uint32_t, 2> key) {
   auto [c0, c1, c2, c3] = counter;
   auto [k0, k1] = key;
 #pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
-    const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c0, p1 = std::uint64_t{0xCD9E8D57u} * c2;
-    c0 = std::uint32_t(p1 >> 32) ^ c1 ^ k0;
-    c1 = std::uint32_t(p1);
-    c2 = std::uint32_t(p0 >> 32) ^ c3 ^ k1;
-    c3 = std::uint32_t(p0);
+    const Words p0 = multiply_words(c0, 0xD2511F53u), p1 = multiply_words(c2, 0xCD9E8D57u);
+    c0 = (p1 >> 32) ^ c1 ^ std::uint64_t{k0};
+    c1 = p1;
+    c2 = (p0 >> 32) ^ c3 ^ std::uint64_t{k1};
+    c3 = p0;
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
   return {c0, c1, c2, c3};
 }
 
-/// The words of elements 4 block .. 4 block + 3 of the sequence `key`: the seed is Philox's key,
-/// the block the lower half of its counter, the stream the upper.
-inline std::array<std::uint32_t, 4> random_words(RandomKey key, std::uint64_t block) {
-  return philox4x32_10({std::uint32_t(block), std::uint32_t(block >> 32), std::uint32_t(key.stream),
-                        std::uint32_t(key.stream >> 32)},
-                       {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
+/// Blocks of four words that random_words makes at once.
+inline constexpr int blocks_at_once = lanes<std::uint64_t>;
+
+/// The words of elements 4 block .. 4 (block + blocks_at_once) - 1 of the sequence `key`: the seed
+/// is Philox's key, the block the lower half of its counter, the stream the upper.
+inline void random_words(std::uint32_t* words, RandomKey key, std::uint64_t block) {
+  Words blocks;
+  for (int lane = 0; lane < blocks_at_once; ++lane) blocks[lane] = block + std::uint64_t(lane);
+  const auto [w0, w1, w2, w3] =
+      philox4x32_10({blocks, blocks >> 32, splat(key.stream), splat(key.stream >> 32)},
+                    {std::uint32_t(key.seed), std::uint32_t(key.seed >> 32)});
+  const Words first = (w0 & 0xFFFFFFFFu) | (w1 << 32), second = (w2 & 0xFFFFFFFFu) | (w3 << 32);
+  for (int lane = 0; lane < blocks_at_once; ++lane) {
+    const std::uint64_t pairs[] = {first[lane], second[lane]};
+    std::memcpy(words + 4 * lane, pairs, sizeof pairs);
+  }
 }
 
+/// The most words that the bodies below are given at once.
+inline constexpr int words_at_once = 256;
+
 /// Calls body(i, words, n) for pieces that cover elements [0, count): words[j] is the word of
-/// global element first + i + j, j < n <= 64.
+/// global element first + i + j, j < n <= words_at_once.
 template <class Body>
 void for_each_word(RandomKey key, std::uint64_t first, std::int64_t count, Body&& body) {
-  constexpr int blocks = 16;
-  std::uint32_t words[4 * blocks];
+  std::uint32_t words[words_at_once];
   for (std::int64_t i = 0; i < count;) {
     const std::uint64_t element = first + std::uint64_t(i);
-    for (int block = 0; block < blocks; ++block) {
-      const auto four = random_words(key, element / 4 + std::uint64_t(block));
-      for (int word = 0; word < 4; ++word) words[4 * block + word] = four[word];
-    }
     const auto skipped = std::int64_t(element % 4);
-    const std::int64_t n = std::min(count - i, 4 * blocks - skipped);
+    const std::int64_t n = std::min(count - i, words_at_once - skipped);
+    for (std::int64_t word = 0; word < skipped + n; word += 4 * blocks_at_once)
+      random_words(words + word, key, element / 4 + std::uint64_t(word / 4));
     body(i, words + skipped, n);
     i += n;
   }

@@ -1,7 +1,6 @@
 #include "kernels/cpu/table.h"
 
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/random.h"
 
 #define BOOSTR_STRING_(x) #x
 #define BOOSTR_STRING(x) BOOSTR_STRING_(x)
@@ -41,8 +40,8 @@ const KernelTable& table() {
       .sum_rows = sum_rows,
       .sum_squares = sum_squares,
       .all_finite = all_finite,
-      .random_normal = cpu::random_normal,
-      .random_uniform = cpu::random_uniform,
+      .random_normal = random_normal,
+      .random_uniform = random_uniform,
       .dropout = dropout,
       .adamw = adamw,
       .lamb_moments = lamb_moments,

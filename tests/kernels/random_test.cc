@@ -12,19 +12,30 @@ namespace {
 
 constexpr RandomKey key{.seed = 1234, .stream = 7};
 
+/// What `compute(level, stream)` gives alike on every level and any number of threads.
+template <class Compute>
+TestTensor same_on_any_level(Compute&& compute) {
+  const auto on = [&](const KernelTable& level) {
+    return same_on_any_threads([&](Stream& stream) { return compute(level, stream); });
+  };
+  const TestTensor expected = on(kernels(cpu_device));
+  for_each_level([&](const KernelTable& level) { EXPECT_EQ(on(level), expected); });
+  return expected;
+}
+
 TestTensor normal(DType dtype, Shape shape, RandomKey sequence = key, GlobalIndex index = {},
                   double mean = 0, double std = 1) {
-  return same_on_any_threads([&](Stream& stream) {
+  return same_on_any_level([&](const KernelTable& level, Stream& stream) {
     TestTensor y(dtype, shape);
-    kernels(cpu_device).random_normal(stream, y, sequence, index, mean, std);
+    level.random_normal(stream, y, sequence, index, mean, std);
     return y;
   });
 }
 
 TestTensor uniform(DType dtype, Shape shape, double low, double high, GlobalIndex index = {}) {
-  return same_on_any_threads([&](Stream& stream) {
+  return same_on_any_level([&](const KernelTable& level, Stream& stream) {
     TestTensor y(dtype, shape);
-    kernels(cpu_device).random_uniform(stream, y, key, index, low, high);
+    level.random_uniform(stream, y, key, index, low, high);
     return y;
   });
 }
@@ -32,21 +43,34 @@ TestTensor uniform(DType dtype, Shape shape, double low, double high, GlobalInde
 /// Phi(z), the share of the standard normal distribution below z.
 double normal_share(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
 
+/// The four words of `block`, the same in whatever lane it falls.
+std::array<std::uint32_t, 4> words_of(RandomKey sequence, std::uint64_t block) {
+  constexpr int blocks = cpu::test_level::blocks_at_once;
+  std::array<std::uint32_t, 4> expected{};
+  for (int lane = 0; lane < blocks; ++lane) {
+    std::array<std::uint32_t, 4> words[blocks];
+    cpu::test_level::random_words(words[0].data(), sequence, block - std::uint64_t(lane));
+    if (lane == 0) expected = words[0];
+    EXPECT_EQ(words[lane], expected) << "lane " << lane;
+  }
+  return expected;
+}
+
 TEST(Philox, GivesTheKnownAnswersOfRandom123) {
-  using Counter = std::array<std::uint32_t, 4>;
-  using cpu::test_level::philox4x32_10;
-  EXPECT_EQ(philox4x32_10({0, 0, 0, 0}, {0, 0}),
-            (Counter{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(philox4x32_10({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}),
-            (Counter{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  using Words = std::array<std::uint32_t, 4>;
+  // Counter and key as Random123 lists them: {block, stream}, seed, lower halves first.
+  EXPECT_EQ(words_of({.seed = 0, .stream = 0}, 0),
+            (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(words_of({.seed = ~0ull, .stream = ~0ull}, ~0ull),
+            (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
   EXPECT_EQ(
-      philox4x32_10({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
-      (Counter{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+      words_of({.seed = 0x299f31d0a4093822, .stream = 0x0370734413198a2e}, 0x85a308d3243f6a88),
+      (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
 TEST(Philox, SpreadsSeedStreamAndBlockOverKeyAndCounter) {
   const RandomKey wide{.seed = 0x0123456789abcdef, .stream = 0x123456789abcdef0};
-  EXPECT_EQ(cpu::test_level::random_words(wide, 0x211111115),
+  EXPECT_EQ(words_of(wide, 0x211111115),
             (std::array<std::uint32_t, 4>{0x8aa9c898, 0x7cfa892d, 0x091d9364, 0x4b1648b3}));
 }
 
