@@ -59,15 +59,25 @@ Tensor forward_logits(const Model& model, const Microbatch& microbatch) {
   return model.logits(forward_layers(model, microbatch, ActivationCheckpoint::none));
 }
 
-Tensor initial_value(const Parameter& parameter, std::uint64_t seed) {
+void initialize(const Tensor& values, const Parameter& parameter, std::int64_t begin,
+                std::uint64_t seed) {
   const Initial& initial = parameter.initial();
-  const Tensor value = Tensor::empty(parameter.shape(), accumulator_of(parameter.dtype()));
-  if (initial.std == 0)
-    fill(value, initial.mean);
-  else
-    fill_normal(value, RandomKey{seed, hash_of(parameter.name())}, global_index(parameter),
-                initial.mean, initial.std);
-  return value;
+  if (initial.std == 0) return fill(values, initial.mean);
+  const RandomKey key{seed, hash_of(parameter.name())};
+  const GlobalIndex index = global_index(parameter);
+  const std::int64_t width = index.row_stride == 0 ? parameter.numel() : parameter.shape().back();
+  // The rest of a row, then whole rows at once, then the beginning of the last.
+  for (std::int64_t at = 0; at < values.numel();) {
+    const std::int64_t row = (begin + at) / width, column = (begin + at) % width;
+    const std::int64_t rows = column == 0 ? (values.numel() - at) / width : 0;
+    const std::int64_t part_width =
+        rows > 0 ? width : std::min(width - column, values.numel() - at);
+    const std::int64_t count = std::max<std::int64_t>(rows, 1) * part_width;
+    fill_normal(values.rows(at, count).view({count / part_width, part_width}), key,
+                {index.first + row * index.row_stride + column, index.row_stride}, initial.mean,
+                initial.std);
+    at += count;
+  }
 }
 
 }  // namespace boostr

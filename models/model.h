@@ -56,8 +56,9 @@ Tensor forward_loss(const Model& model, const Microbatch& microbatch, double sca
 /// Likewise `model.logits`.
 Tensor forward_logits(const Model& model, const Microbatch& microbatch);
 
-/// The initial value of `parameter` (its local part, in the accumulator type): a function of (seed,
-/// name, global index) alone, the same on every mesh and machine.
-Tensor initial_value(const Parameter& parameter, std::uint64_t seed);
+/// values (1-D) = the initial elements begin, begin + 1, ... of `parameter`'s local part: a function
+/// of (seed, name, global index) alone, the same on every mesh and machine.
+void initialize(const Tensor& values, const Parameter& parameter, std::int64_t begin,
+                std::uint64_t seed);
 
 }  // namespace boostr

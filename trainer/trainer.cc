@@ -6,7 +6,6 @@
 
 #include "models/build.h"
 #include "ops/autograd.h"
-#include "ops/copy.h"
 #include "trainer/agreement.h"
 
 namespace boostr {
@@ -77,11 +76,9 @@ RankSlice Trainer::rank_slice() const {
 }
 
 void Trainer::initialize() {
-  for (const Optimizer::SliceState& state : optimizer_->state()) {
-    const Tensor initial = initial_value(state.slice.parameter, recipe_.training.seed);
-    copy_into(state.master,
-              initial.view({initial.numel()}).rows(state.slice.begin, state.slice.numel));
-  }
+  for (const Optimizer::SliceState& state : optimizer_->state())
+    boostr::initialize(state.master, state.slice.parameter, state.slice.begin,
+                       recipe_.training.seed);
   optimizer_->write_parameters();
   zero_->gather_parameters();
 }

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/runtime/buffer.h"
+#include "ops/tensor.h"
 #include "parallel/comm/communicator.h"
 #include "parallel/comm/group.h"
 #include "parallel/comm/mailbox.h"
@@ -32,7 +32,7 @@ class SelfGroup final : public Group {
  private:
   Progress& progress_;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
-  std::vector<Buffer> shared_;
+  std::vector<Tensor> shared_;
 };
 
 }  // namespace boostr

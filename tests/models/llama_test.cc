@@ -165,6 +165,13 @@ TEST(LlamaFlops, CountsSixPerMultipliedParameterAndTwelvePerVisiblePair) {
                    untied.flops_per_sequence(64));
 }
 
+/// The initial local part of `parameter`.
+Tensor initial_value(const Parameter& parameter, std::uint64_t seed) {
+  const Tensor values = Tensor::empty({parameter.numel()}, DType::f32);
+  initialize(values, parameter, 0, seed);
+  return values;
+}
+
 TEST(Initialisation, IsAFunctionOfSeedNameAndGlobalIndex) {
   Parameter whole({10, 6}, DType::f32, {0, 0.02});
   whole.set_name("model.layers.0.mlp.up_proj.weight");
@@ -186,6 +193,22 @@ TEST(Initialisation, IsAFunctionOfSeedNameAndGlobalIndex) {
   other.set_name("model.layers.1.mlp.up_proj.weight");
   EXPECT_NE(initial_value(other, 7).values<float>()[0], all.values<float>()[0]);
   EXPECT_NE(initial_value(whole, 8).values<float>()[0], all.values<float>()[0]);
+}
+
+TEST(Initialisation, OfASliceIsThatOfTheWhole) {
+  for (const Shard shard : {Shard{}, Shard{0, 1, 3}, Shard{1, 1, 3}}) {
+    Parameter parameter({10, 24}, DType::f32, {0, 0.02}, shard);
+    parameter.set_name("model.layers.0.mlp.up_proj.weight");
+    const Tensor whole = initial_value(parameter, 7);
+    for (std::int64_t begin = 0; begin < parameter.numel(); ++begin)
+      for (std::int64_t numel = 0; begin + numel <= parameter.numel(); ++numel) {
+        const Tensor slice = Tensor::empty({numel}, DType::f32);
+        initialize(slice, parameter, begin, 7);
+        ASSERT_TRUE(
+            std::ranges::equal(slice.values<float>(), whole.rows(begin, numel).values<float>()))
+            << numel << " from " << begin;
+      }
+  }
 }
 
 TEST(LlamaConfigCheck, RefusesHeadsThatDoNotFit) {
