@@ -52,6 +52,9 @@ class Gemm {
   void run(Stream& stream) {
     if (batch_ == 0) return;
     plan_ = plan_gemm<W>(batch_, m_, n_, k_, c_holds_sums, stream.num_threads());
+    // Packing a strip pays if it is used often.
+    in_place_ = W::lie_in_place && a_.k_contiguous && k_ % W::depth == 0 &&
+                plan_.job_n <= 6 * W::tile_columns;
     const std::size_t bytes = packed_a_bytes() + packed_b_bytes() + partial_bytes();
     std::byte* scratch = stream.scratch(bytes * std::size_t(plan_.threads));
     const std::int64_t jobs = batch_ * plan_.jobs_m * plan_.jobs_n;
@@ -72,6 +75,12 @@ class Gemm {
     Word* a;
     Word* b;
     Sum* partial;  ///< [job_m, job_n]: c so far, where c itself cannot hold it
+  };
+  /// The rows of a in one block of K.
+  struct Left {
+    const Word* packed;       ///< strips of `words` words
+    const Storage* in_place;  ///< where whole strips are read instead; may be null
+    std::int64_t words;
   };
   /// A rectangle of one item of the batch.
   struct Job {
@@ -104,14 +113,20 @@ class Gemm {
     for (std::int64_t block = 0; block < plan_.blocks_k; ++block) {
       const Range k{block * plan_.block_k, std::min(k_, (block + 1) * plan_.block_k)};
       const std::int64_t words = round_up(divide_up(k.size(), W::depth), W::grain);
-      pack_left<W>(a, job.m, k, words, buffers.a);
+      const Left left{.packed = buffers.a,
+                      .in_place = in_place_ ? a.at(job.m.begin, k.begin) : nullptr,
+                      .words = words};
+      // The last strip is not whole: it is packed, with zeros.
+      const std::int64_t strips =
+          in_place_ ? job.m.size() / W::tile_rows * W::tile_rows : std::int64_t(0);
+      pack_left<W>(a, {job.m.begin + strips, job.m.end}, k, words, buffers.a + strips * words);
       for (std::int64_t j = job.n.begin; j < job.n.end; j += plan_.block_n) {
         const Range n{j, std::min(job.n.end, j + plan_.block_n)};
         pack<W, W::tile_columns>(b, n, k, words, buffers.b);
         if (c_holds_sums || block + 1 == plan_.blocks_k) {
-          multiply(words, job.m.size(), n.size(), buffers, target(job, block, j, buffers));
+          multiply(left, job.m.size(), buffers.b, n.size(), target(job, block, j, buffers));
         } else {
-          multiply(words, job.m.size(), n.size(), buffers, partial_target(job, block, j, buffers));
+          multiply(left, job.m.size(), buffers.b, n.size(), partial_target(job, block, j, buffers));
         }
       }
     }
@@ -135,10 +150,10 @@ class Gemm {
         .c = buffers.partial + (j - job.n.begin), .c_stride = plan_.job_n, .accumulate = block > 0};
   }
 
-  /// Packed a [m, words] times packed b [words, n], tile by tile; `first` is the target of the tile
-  /// at (0, 0).
+  /// a [m, words] times packed b [words, n], tile by tile; `first` is the target of the tile at
+  /// (0, 0).
   template <class T>
-  void multiply(std::int64_t words, std::int64_t m, std::int64_t n, const Buffers& buffers,
+  void multiply(const Left& a, std::int64_t m, const Word* b, std::int64_t n,
                 const TileTarget<W, T>& first) const {
     for (std::int64_t i = 0; i < m; i += W::tile_rows) {
       for (std::int64_t j = 0; j < n; j += W::tile_columns) {
@@ -148,9 +163,19 @@ class Gemm {
         if (first.bias != nullptr) tile.bias += j;
         tile.rows = std::min<std::int64_t>(W::tile_rows, m - i);
         tile.columns = std::min<std::int64_t>(W::tile_columns, n - j);
-        multiply_tile(words, buffers.a + i * words, buffers.b + j * words, tile);
+        multiply_strips(a, i, b + j * a.words, tile);
       }
     }
+  }
+  template <class T>
+  void multiply_strips(const Left& a, std::int64_t row, const Word* b,
+                       const TileTarget<W, T>& tile) const {
+    if constexpr (W::lie_in_place) {
+      if (a.in_place != nullptr && tile.rows == W::tile_rows)
+        return multiply_tile(a.words, LeftInPlace<W>{a.in_place + row * a_.stride, a_.stride}, b,
+                             tile);
+    }
+    multiply_tile(a.words, PackedLeft<W>{a.packed + row * a.words}, b, tile);
   }
 
   std::int64_t m_, n_, k_, batch_;
@@ -159,6 +184,7 @@ class Gemm {
   const Storage* bias_;
   bool accumulate_;
   GemmPlan plan_;
+  bool in_place_ = false;
 };
 
 }  // namespace

@@ -96,9 +96,10 @@ class AmxSums {
 
 /// a: one strip as pack_left<AmxWords> lays it out, b: one strip [words][32].
 template <class C>
-[[gnu::noinline]] void multiply_tile(std::int64_t words, const std::uint32_t* a,
+[[gnu::noinline]] void multiply_tile(std::int64_t words, PackedLeft<AmxWords> left,
                                      const std::uint32_t* b,
                                      const TileTarget<AmxWords, C>& target) {
+  const std::uint32_t* a = left.at;
   for (std::int64_t i = 0; i < target.rows; ++i) {
     __builtin_prefetch(target.c + i * target.c_stride, 1);
     if (sizeof(C) * AmxWords::tile_columns > 64)

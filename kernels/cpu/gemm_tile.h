@@ -53,6 +53,28 @@ struct TileTarget {
 template <class W>
 struct TileUnit {};
 
+/// tile_rows rows of the left factor as a tile reads them: packed as [words][tile_rows], or in
+/// place, each row's words side by side and the rows `stride` words apart.
+template <class W>
+struct PackedLeft {
+  const typename W::Word* at;
+
+  Vec<typename W::Word> broadcast(int row) const { return splat(at[row]); }
+  void next() { at += W::tile_rows; }
+};
+template <class W>
+struct LeftInPlace {
+  const typename W::Storage* at;
+  std::int64_t stride;
+
+  Vec<typename W::Word> broadcast(int row) const {
+    typename W::Word word;
+    std::memcpy(&word, at + row * stride, sizeof word);
+    return splat(word);
+  }
+  void next() { at += W::depth; }
+};
+
 /// The sums of one tile in registers, of which only the first `Vectors` vectors of columns are
 /// wanted.
 template <class W, int Vectors>
@@ -62,9 +84,10 @@ struct TileSums {
   static constexpr int width = lanes<Sum>;
 
   /// += `words` columns of a's strip times as many rows of b's; advances both.
-  [[gnu::always_inline]] void add_product(std::int64_t words, const Word*& a, const Word*& b) {
+  template <class Left>
+  [[gnu::always_inline]] void add_product(std::int64_t words, Left& a, const Word*& b) {
     constexpr int ahead = 8 * W::tile_columns;  // b comes from the second-level cache
-    for (std::int64_t k = 0; k < words; ++k, a += W::tile_rows, b += W::tile_columns) {
+    for (std::int64_t k = 0; k < words; ++k, a.next(), b += W::tile_columns) {
       Vec<Word> columns[Vectors];
 #pragma GCC unroll 4
       for (int j = 0; j < Vectors; ++j) {
@@ -73,7 +96,7 @@ struct TileSums {
       }
 #pragma GCC unroll 16
       for (int i = 0; i < W::tile_rows; ++i) {
-        const Vec<Word> ai = splat(a[i]);
+        const Vec<Word> ai = a.broadcast(i);
 #pragma GCC unroll 4
         for (int j = 0; j < Vectors; ++j) rows[i][j] = W::multiply_add(ai, columns[j], rows[i][j]);
       }
@@ -83,9 +106,9 @@ struct TileSums {
   Vec<Sum> rows[W::tile_rows][Vectors] = {};
 };
 
-template <int Vectors, class W, class C>
-[[gnu::noinline]] void multiply_tile(std::int64_t words, const typename W::Word* a,
-                                     const typename W::Word* b, const TileTarget<W, C>& target) {
+template <int Vectors, class W, class C, class Left>
+[[gnu::noinline]] void multiply_tile(std::int64_t words, Left a, const typename W::Word* b,
+                                     const TileTarget<W, C>& target) {
   constexpr int width = lanes<typename W::Sum>;
   // c is fetched some hundred cycles before the end: the strips of b that pass through the
   // first-level cache would drive it out again.
@@ -120,9 +143,9 @@ template <int Vectors, class W, class C>
   });
 }
 
-/// a: one strip [words][tile_rows], b: one strip [words][tile_columns].
-template <class W, class C>
-void multiply_tile(std::int64_t words, const typename W::Word* a, const typename W::Word* b,
+/// a: one strip, b: one strip [words][tile_columns].
+template <class W, class C, class Left>
+void multiply_tile(std::int64_t words, Left a, const typename W::Word* b,
                    const TileTarget<W, C>& target) {
   constexpr int width = lanes<typename W::Sum>;
   static_assert(simd_tile_vectors <= 3);

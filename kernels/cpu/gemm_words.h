@@ -33,6 +33,8 @@ struct WidenedWords {
   /// Measured: packing a word costs as much time as so many multiply-adds of words.
   static constexpr double packing_cost = 28;
   static constexpr int block_words = 1536 / int(sizeof(Word));  ///< depth of a packed block
+  /// Words lie in a K-contiguous factor as they are: tiles can read it without packing.
+  static constexpr bool lie_in_place = std::is_same_v<S, Word>;
 
   static Vec<Sum> multiply_add(Vec<Word> a, Vec<Word> b, Vec<Sum> sum) { return sum + a * b; }
   /// The words of the `lanes` elements p[0], p[1], ... along K, of which n exist; the rest are 0.
@@ -57,6 +59,7 @@ struct PairedWords {
   static constexpr int tile_columns = simd_tile_vectors * lanes<float>;
   static constexpr double packing_cost = 28;
   static constexpr int block_words = 384;
+  static constexpr bool lie_in_place = true;
 
   static Vec<float> multiply_add(Vec<Word> a, Vec<Word> b, Vec<float> sum) {
 #if defined(__AVX512BF16__)
@@ -103,6 +106,7 @@ struct AmxWords : PairedWords {
   static constexpr int tile_columns = 32;
   static constexpr double packing_cost = 100;
   static constexpr int block_words = 256;
+  static constexpr bool lie_in_place = false;
 };
 
 /// bf16 goes in pairs where an instruction multiplies them, and in the tests' levels.
