@@ -2,8 +2,8 @@
 #include <numbers>
 
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel_for.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/rows.h"
+#include "kernels/cpu/vector_math.h"
 
 // Elementwise: y = f(x) and dx = dy f'(x), where each curve below gives f and f' of a vector.
 namespace boostr::cpu::BOOSTR_ISA {
@@ -22,9 +22,10 @@ struct Curve {
 template <class A>
 struct Sigmoid {
   explicit Sigmoid(Vec<A> x) {
-    const Vec<A> e = exp(-x);
-    value = 1 / (1 + e);
-    complement = x > 0 ? value * e : 1 - value;
+    const Vec<A> e = exp_nonpositive(negative_abs(x));
+    const Vec<A> larger = reciprocal(1 + e), smaller = larger * e;
+    value = x > 0 ? larger : smaller;
+    complement = x > 0 ? smaller : larger;
   }
   Vec<A> value, complement;
 };
@@ -32,14 +33,15 @@ struct Sigmoid {
 /// The distribution function of the standard normal: erfc(-x / sqrt 2) / 2. erfc by the Chebyshev
 /// fit of Numerical Recipes (section 6.2), 1.2e-7 relative on both tails.
 Vec<float> normal_cdf(Vec<float> x) {
-  const Vec<float> z = (x < 0.0f ? -x : x) * 0.70710678f;
-  const Vec<float> t = 1.0f / (1.0f + 0.5f * z);
+  // From -28 on the tail is exactly 0.
+  const Vec<float> z = max(splat(-28.0f), negative_abs(x)) * -0.70710678f;
+  const Vec<float> t = reciprocal(1.0f + 0.5f * z);
   Vec<float> p = splat(0.17087277f);
   for (float c : {-0.82215223f, 1.48851587f, -1.13520398f, 0.27886807f, -0.18628806f, 0.09678418f,
                   0.37409196f, 1.00002368f, -1.26551223f}) {
     p = p * t + c;
   }
-  const Vec<float> tail = 0.5f * t * exp(p - z * z);
+  const Vec<float> tail = 0.5f * t * exp_nonpositive(p - z * z);
   return x > 0.0f ? 1.0f - tail : tail;
 }
 Vec<double> normal_cdf(Vec<double> x) {
@@ -51,7 +53,8 @@ struct Silu {
   template <class A>
   static Curve<A> at(Vec<A> x) {
     const Sigmoid<A> s(x);
-    return {x * s.value, s.value + x * s.value * s.complement};
+    const Vec<A> value = x * s.value;
+    return {value, s.value + value * s.complement};
   }
 };
 
@@ -61,7 +64,7 @@ struct Gelu {
   static Curve<A> at(Vec<A> x) {
     constexpr A inv_sqrt_2pi = A(std::numbers::inv_sqrtpi / std::numbers::sqrt2);
     const Vec<A> phi = normal_cdf(x);
-    return {x * phi, phi + x * (exp(x * x * A(-0.5)) * inv_sqrt_2pi)};
+    return {x * phi, phi + x * (exp_nonpositive(x * x * A(-0.5)) * inv_sqrt_2pi)};
   }
 };
 
@@ -74,8 +77,7 @@ struct GeluTanh {
     constexpr A cubic = A(0.044715);
     // At 40 the sigmoid is exactly 0 or 1, and x^3 is far from overflow. In this order, a NaN stays
     // one.
-    const Vec<A> above = x < A(-40) ? splat(A(-40)) : x;
-    const Vec<A> z = above > A(40) ? splat(A(40)) : above;
+    const Vec<A> z = min(splat(A(40)), max(splat(A(-40)), x));
     const Vec<A> z2 = z * z;
     const Sigmoid<A> s(two_c * z * (1 + cubic * z2));
     return {x * s.value, s.value + z * s.value * s.complement * (two_c * (1 + 3 * cubic * z2))};
@@ -103,6 +105,7 @@ void for_each_element(const Stream& stream, In x, Activation activation, Body&& 
         for_each_vector(end - begin, lanes<Accumulator<S>>, [&](std::int64_t i, std::int64_t n) {
           body.template operator()<S, F>(begin + i, n);
         });
+        finish_stores_around_caches();
       });
     });
   });
@@ -111,37 +114,41 @@ void for_each_element(const Stream& stream, In x, Activation activation, Body&& 
 }  // namespace
 
 void activation(Stream& stream, Out y, In x, Activation activation) {
+  const bool around_caches = goes_around_caches(y);
   for_each_element(stream, x, activation, [&]<class S, class F>(std::int64_t i, std::int64_t n) {
     using A = Accumulator<S>;
-    store_n(y.as<S>() + i, F::template at<A>(load_n(x.as<S>() + i, n)).value, n);
+    store_n(y.as<S>() + i, F::template at<A>(load_n(x.as<S>() + i, n)).value, n, around_caches);
   });
 }
 
 void activation_grad(Stream& stream, Out dx, In dy, In x, Activation activation) {
+  const bool around_caches = goes_around_caches(dx);
   for_each_element(stream, x, activation, [&]<class S, class F>(std::int64_t i, std::int64_t n) {
     using A = Accumulator<S>;
     const Vec<A> slope = F::template at<A>(load_n(x.as<S>() + i, n)).slope;
-    store_n(dx.as<S>() + i, load_n(dy.as<S>() + i, n) * slope, n);
+    store_n(dx.as<S>() + i, load_n(dy.as<S>() + i, n) * slope, n, around_caches);
   });
 }
 
 void gated_activation(Stream& stream, Out y, In gate, In up, Activation activation) {
+  const bool around_caches = goes_around_caches(y);
   for_each_element(stream, gate, activation, [&]<class S, class F>(std::int64_t i, std::int64_t n) {
     using A = Accumulator<S>;
     const Vec<A> value = F::template at<A>(load_n(gate.as<S>() + i, n)).value;
-    store_n(y.as<S>() + i, value * load_n(up.as<S>() + i, n), n);
+    store_n(y.as<S>() + i, value * load_n(up.as<S>() + i, n), n, around_caches);
   });
 }
 
 void gated_activation_grad(Stream& stream, Out dgate, Out dup, In dy, In gate, In up,
                            Activation activation) {
+  const bool around_caches = goes_around_caches(dgate) && goes_around_caches(dup);
   for_each_element(stream, gate, activation, [&]<class S, class F>(std::int64_t i, std::int64_t n) {
     using A = Accumulator<S>;
     const Curve<A> f = F::template at<A>(load_n(gate.as<S>() + i, n));
     const Vec<A> g = load_n(dy.as<S>() + i, n);
     const Vec<A> u = load_n(up.as<S>() + i, n);
-    store_n(dgate.as<S>() + i, g * u * f.slope, n);
-    store_n(dup.as<S>() + i, g * f.value, n);
+    store_n(dgate.as<S>() + i, g * u * f.slope, n, around_caches);
+    store_n(dup.as<S>() + i, g * f.value, n, around_caches);
   });
 }
 

@@ -2,8 +2,8 @@
 #include <limits>
 
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel_for.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/rows.h"
+#include "kernels/cpu/vector_math.h"
 
 namespace boostr::cpu::BOOSTR_ISA {
 namespace {
@@ -26,15 +26,11 @@ RowStatistics<Accumulator<S>> row_statistics(const S* x, std::int64_t width) {
   A peak = std::numeric_limits<A>::lowest();  // finite: -inf - peak must not be NaN
   Vec<A> sum{};
   for_each_vector(width, piece, [&](std::int64_t first, std::int64_t count) {
-    Vec<A> largest = splat(peak);
-    for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-      largest = max(largest, load_n(x + first + i, n, lowest));
-    });
-    const A higher = reduce_max(largest);
+    const A higher = std::max(peak, max_row(x + first, count));
     if (higher > peak) sum *= std::exp(peak - higher);
     peak = higher;
     for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-      sum += exp(load_n(x + first + i, n, lowest) - peak);
+      sum += exp_nonpositive(load_n(x + first + i, n, lowest) - peak);
     });
   });
   return {peak, reduce_add(sum)};
@@ -49,7 +45,7 @@ void gradient_row(D* gradient, const S* x, std::int64_t width, std::int32_t targ
   const A factor = 1 / row.sum;
   const A target_logit = static_cast<A>(x[target]);
   for_each_vector(width, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    store_n(gradient + i, exp(load_n(x + i, n) - row.peak) * factor, n);
+    store_n(gradient + i, exp_nonpositive(load_n(x + i, n) - row.peak) * factor, n);
   });
   gradient[target] = static_cast<D>(std::exp(target_logit - row.peak) * factor - 1);
 }

@@ -25,24 +25,29 @@ Vec<A> load_as(const S* p, std::int64_t n) {
   }
 }
 template <class A, class S>
-void store_as(S* p, Vec<A> v, std::int64_t n) {
+void store_as(S* p, Vec<A> v, std::int64_t n, bool around_caches) {
   if constexpr (std::is_same_v<A, Accumulator<S>>) {
-    store_n(p, v, n);
+    store_n(p, v, n, around_caches);
   } else {
     for (std::int64_t i = 0; i < n; ++i) p[i] = static_cast<S>(static_cast<Accumulator<S>>(v[i]));
   }
 }
 
-/// y[i] = f(x[i], ...) for `count` elements, in the arithmetic of the widest type.
+/// out[i] = f(x[i], ...), in the arithmetic of the widest type.
 template <class D, class F, class... S>
-void map(const Stream& stream, std::int64_t count, F f, D* y, const S*... x) {
+void map(const Stream& stream, const Out& out, F f, const S*... x) {
   using A = Common<D, S...>;
-  parallel_for(stream, count, elementwise_grain, [&](std::int64_t begin, std::int64_t end) {
-    for_each_vector(end - begin, lanes<A>, [&](std::int64_t offset, std::int64_t n) {
-      const std::int64_t i = begin + offset;
-      store_as<A>(y + i, Vec<A>(f(load_as<A>(x + i, n)...)), n);
-    });
-  });
+  D* const y = out.as<D>();
+  const bool in_place = ((static_cast<const void*>(x) == out.data) || ...);
+  const bool around_caches = !in_place && goes_around_caches(out);
+  parallel_for(stream, out.shape.numel(), elementwise_grain,
+               [&](std::int64_t begin, std::int64_t end) {
+                 for_each_vector(end - begin, lanes<A>, [&](std::int64_t offset, std::int64_t n) {
+                   const std::int64_t i = begin + offset;
+                   store_as<A>(y + i, Vec<A>(f(load_as<A>(x + i, n)...)), n, around_caches);
+                 });
+                 finish_stores_around_caches();
+               });
 }
 
 /// Calls f.operator()<D, S>() with the storage types of an output and an input.
@@ -57,22 +62,22 @@ void dispatch_pair(DType y, DType x, F&& f) {
 void add(Stream& stream, Out y, In a, In b) {
   dispatch_float(y.dtype, [&]<class S>() {
     const auto sum = [](auto u, auto v) { return u + v; };
-    map(stream, y.shape.numel(), sum, y.as<S>(), a.as<S>(), b.as<S>());
+    map<S>(stream, y, sum, a.as<S>(), b.as<S>());
   });
 }
 
 void mul(Stream& stream, Out y, In a, In b) {
   dispatch_float(y.dtype, [&]<class S>() {
     const auto product = [](auto u, auto v) { return u * v; };
-    map(stream, y.shape.numel(), product, y.as<S>(), a.as<S>(), b.as<S>());
+    map<S>(stream, y, product, a.as<S>(), b.as<S>());
   });
 }
 
 void scale(Stream& stream, Out y, In x, double factor) {
   dispatch_pair(y.dtype, x.dtype, [&]<class D, class S>() {
     const auto a = static_cast<Common<D, S>>(factor);
-    map(
-        stream, y.shape.numel(), [a](auto v) { return a * v; }, y.as<D>(), x.as<S>());
+    const auto scaled = [a](auto v) { return a * v; };
+    map<D>(stream, y, scaled, x.as<S>());
   });
 }
 
@@ -80,8 +85,7 @@ void axpy(Stream& stream, Out y, In x, double factor) {
   dispatch_pair(y.dtype, x.dtype, [&]<class D, class S>() {
     const auto a = static_cast<Common<D, S>>(factor);
     const auto add_scaled = [a](auto sum, auto v) { return sum + a * v; };
-    map(stream, y.shape.numel(), add_scaled, y.as<D>(), static_cast<const D*>(y.as<D>()),
-        x.as<S>());
+    map<D>(stream, y, add_scaled, static_cast<const D*>(y.as<D>()), x.as<S>());
   });
 }
 

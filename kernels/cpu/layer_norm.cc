@@ -29,9 +29,15 @@ RowStatistics<A> row_statistics(const S* x, std::int64_t count, double eps) {
   return {mean, 1 / std::sqrt(squares / A(count) + A(eps))};
 }
 
+/// Sums of g and g xhat, lane by lane.
+template <class A>
+struct Sums {
+  Vec<A> g, g_xhat;
+};
+
 template <class S>
 void grad_row(S* dx, const S* dy, const S* x, const S* weight, RowStatistics<Accumulator<S>> row,
-              std::int64_t count) {
+              std::int64_t count, bool around_caches) {
   using A = Accumulator<S>;
   const auto g = [&](std::int64_t i, std::int64_t n) {
     return load_n(dy + i, n) * load_n(weight + i, n);
@@ -39,12 +45,22 @@ void grad_row(S* dx, const S* dy, const S* x, const S* weight, RowStatistics<Acc
   const auto xhat = [&](std::int64_t i, std::int64_t n) {
     return (load_n(x + i, n) - row.mean) * row.rstd;
   };
-  const A mean_g = sum_row<A>(count, g) / A(count);
-  const A mean_g_xhat =
-      sum_row<A>(count, [&](std::int64_t i, std::int64_t n) { return g(i, n) * xhat(i, n); }) /
-      A(count);
+  const Sums<A> sums = fold_row<lanes<A>>(
+      count, Sums<A>{},
+      [&](Sums<A>& sum, std::int64_t i, std::int64_t n) {
+        const Vec<A> v = g(i, n);
+        sum.g += v;
+        sum.g_xhat += v * xhat(i, n);
+      },
+      [](const Sums<A>& a, const Sums<A>& b) {
+        return Sums<A>{a.g + b.g, a.g_xhat + b.g_xhat};
+      });
+  const A mean_g = reduce_add(sums.g) / A(count);
+  const A mean_g_xhat = reduce_add(sums.g_xhat) / A(count);
   for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    store_n(dx + i, row.rstd * (g(i, n) - mean_g - mean_g_xhat * xhat(i, n)), n);
+    prefetch(dy + count + i);
+    prefetch(x + count + i);
+    store_n(dx + i, row.rstd * (g(i, n) - mean_g - mean_g_xhat * xhat(i, n)), n, around_caches);
   });
 }
 
@@ -54,6 +70,7 @@ void layer_norm(Stream& stream, Out y, Out mean, Out rstd, In x, In weight, In b
   dispatch_float(x.dtype, [&]<class S>() {
     using A = Accumulator<S>;
     const std::int64_t columns = x.shape.back();
+    const bool around_caches = rows_go_around_caches(y);
     for_each_row(stream, x.shape, [&](std::int64_t row) {
       const S* const in = x.as<S>() + row * columns;
       S* const out = y.as<S>() + row * columns;
@@ -61,9 +78,10 @@ void layer_norm(Stream& stream, Out y, Out mean, Out rstd, In x, In weight, In b
       mean.as<A>()[row] = s.mean;
       rstd.as<A>()[row] = s.rstd;
       for_each_vector(columns, lanes<A>, [&](std::int64_t i, std::int64_t n) {
+        prefetch(in + columns + i);
         const Vec<A> b = bias ? load_n(bias.as<S>() + i, n) : Vec<A>{};
         store_n(out + i, (load_n(in + i, n) - s.mean) * s.rstd * load_n(weight.as<S>() + i, n) + b,
-                n);
+                n, around_caches);
       });
     });
   });
@@ -73,10 +91,11 @@ void layer_norm_grad_x(Stream& stream, Out dx, In dy, In x, In weight, In mean, 
   dispatch_float(x.dtype, [&]<class S>() {
     using A = Accumulator<S>;
     const std::int64_t columns = x.shape.back();
+    const bool around_caches = rows_go_around_caches(dx);
     for_each_row(stream, x.shape, [&](std::int64_t row) {
       const std::int64_t at = row * columns;
       grad_row(dx.as<S>() + at, dy.as<S>() + at, x.as<S>() + at, weight.as<S>(),
-               {mean.as<A>()[row], rstd.as<A>()[row]}, columns);
+               {mean.as<A>()[row], rstd.as<A>()[row]}, columns, around_caches);
     });
   });
 }

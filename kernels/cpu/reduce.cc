@@ -1,4 +1,3 @@
-#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -27,10 +26,12 @@ template <class S>
 Accumulator<S> max_of(const S* x, std::int64_t count) {
   using A = Accumulator<S>;
   constexpr A lowest = -std::numeric_limits<A>::infinity();
-  Vec<A> best = splat(A(0)) + lowest;
-  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    best = max_or_nan(best, load_n(x + i, n, lowest));
-  });
+  const Vec<A> best = fold_row<lanes<A>>(
+      count, splat(lowest),
+      [&](Vec<A>& most, std::int64_t i, std::int64_t n) {
+        most = max_or_nan(most, load_n(x + i, n, lowest));
+      },
+      max_or_nan<Vec<A>>);
   A result = lowest;
   for (int lane = 0; lane < lanes<A>; ++lane) result = max_or_nan(result, A(best[lane]));
   return result;
@@ -45,20 +46,18 @@ Accumulator<S> reduced(const S* x, std::int64_t count, Reduction reduction) {
 template <class S, class Term>
 double sum_in_f64(const S* x, std::int64_t count, Term term) {
   using A = Accumulator<S>;
-  using Half __attribute__((vector_size(simd_bytes / 2))) = float;
-  Vec<double> low{}, high{};
-  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    const Vec<A> v = load_n(x + i, n);
-    if constexpr (std::is_same_v<A, double>) {
-      low += term(v);
-    } else {
-      Half halves[2];
-      std::memcpy(halves, &v, sizeof v);
-      low += term(__builtin_convertvector(halves[0], Vec<double>));
-      high += term(__builtin_convertvector(halves[1], Vec<double>));
-    }
-  });
-  return reduce_add(low + high);
+  return reduce_add(fold_row<lanes<A>>(
+      count, Vec<double>{},
+      [&](Vec<double>& sum, std::int64_t i, std::int64_t n) {
+        const Vec<A> v = load_n(x + i, n);
+        if constexpr (std::is_same_v<A, double>) {
+          sum += term(v);
+        } else {
+          const InF64 halves = in_f64(v);
+          sum += term(halves.first) + term(halves.second);
+        }
+      },
+      [](Vec<double> a, Vec<double> b) { return a + b; }));
 }
 
 /// Sum of squares in f64, where the square of no f32 overflows.
@@ -70,14 +69,10 @@ double squares_of(const S* x, std::int64_t count) {
 template <class S>
 bool finite(const S* x, std::int64_t count) {
   using A = Accumulator<S>;
-  decltype(Vec<A>{} != Vec<A>{}) bad{};
-  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    const Vec<A> v = load_n(x + i, n);
-    bad |= (v - v) != Vec<A>{};  // infinity - infinity is NaN, and NaN differs from everything
-  });
-  bool any = false;
-  for (int lane = 0; lane < lanes<A>; ++lane) any |= bad[lane] != 0;
-  return !any;
+  // 0 times infinity is NaN, which no sum loses.
+  return sum_row<A>(count, [&](std::int64_t i, std::int64_t n) {
+           return load_n(x + i, n) * A(0);
+         }) == A(0);
 }
 
 constexpr std::int64_t chunk_size = norm_chunk;

@@ -10,9 +10,10 @@
 namespace boostr::cpu::BOOSTR_ISA {
 namespace {
 
-/// Returns rstd.
+/// Returns rstd. The last pass over a row, which lies in L1, fetches the next row.
 template <class S>
-Accumulator<S> normalize_row(S* y, const S* x, const S* weight, std::int64_t count, double eps) {
+Accumulator<S> normalize_row(S* y, const S* x, const S* weight, std::int64_t count, double eps,
+                             bool around_caches) {
   using A = Accumulator<S>;
   const A squares = sum_row<A>(count, [&](std::int64_t i, std::int64_t n) {
     const Vec<A> v = load_n(x + i, n);
@@ -20,22 +21,25 @@ Accumulator<S> normalize_row(S* y, const S* x, const S* weight, std::int64_t cou
   });
   const A rstd = 1 / std::sqrt(squares / A(count) + A(eps));
   for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    store_n(y + i, load_n(x + i, n) * rstd * load_n(weight + i, n), n);
+    prefetch(x + count + i);
+    store_n(y + i, load_n(x + i, n) * rstd * load_n(weight + i, n), n, around_caches);
   });
   return rstd;
 }
 
 template <class S>
 void grad_row(S* dx, const S* dy, const S* x, const S* weight, Accumulator<S> rstd,
-              std::int64_t count) {
+              std::int64_t count, bool around_caches) {
   using A = Accumulator<S>;
   const A dot = sum_row<A>(count, [&](std::int64_t i, std::int64_t n) {
     return load_n(dy + i, n) * load_n(weight + i, n) * load_n(x + i, n);
   });
   const A along_x = rstd * rstd * dot / A(count);
   for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
+    prefetch(dy + count + i);
+    prefetch(x + count + i);
     const Vec<A> g = load_n(dy + i, n) * load_n(weight + i, n);
-    store_n(dx + i, rstd * (g - along_x * load_n(x + i, n)), n);
+    store_n(dx + i, rstd * (g - along_x * load_n(x + i, n)), n, around_caches);
   });
 }
 
@@ -44,10 +48,11 @@ void grad_row(S* dx, const S* dy, const S* x, const S* weight, Accumulator<S> rs
 void rms_norm(Stream& stream, Out y, Out rstd, In x, In weight, double eps) {
   dispatch_float(x.dtype, [&]<class S>() {
     const std::int64_t columns = x.shape.back();
+    const bool around_caches = rows_go_around_caches(y);
     for_each_row(stream, x.shape, [&](std::int64_t row) {
       const std::int64_t at = row * columns;
-      rstd.as<Accumulator<S>>()[row] =
-          normalize_row(y.as<S>() + at, x.as<S>() + at, weight.as<S>(), columns, eps);
+      rstd.as<Accumulator<S>>()[row] = normalize_row(y.as<S>() + at, x.as<S>() + at, weight.as<S>(),
+                                                     columns, eps, around_caches);
     });
   });
 }
@@ -55,10 +60,11 @@ void rms_norm(Stream& stream, Out y, Out rstd, In x, In weight, double eps) {
 void rms_norm_grad_x(Stream& stream, Out dx, In dy, In x, In weight, In rstd) {
   dispatch_float(x.dtype, [&]<class S>() {
     const std::int64_t columns = x.shape.back();
+    const bool around_caches = rows_go_around_caches(dx);
     for_each_row(stream, x.shape, [&](std::int64_t row) {
       const std::int64_t at = row * columns;
       grad_row(dx.as<S>() + at, dy.as<S>() + at, x.as<S>() + at, weight.as<S>(),
-               rstd.as<Accumulator<S>>()[row], columns);
+               rstd.as<Accumulator<S>>()[row], columns, around_caches);
     });
   });
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 #include "kernels/cpu/kernels.h"
@@ -20,6 +21,7 @@ struct Angles {
   const A* sin;
   A direction;
   std::int64_t pairs;
+  bool around_caches;  ///< the result
 };
 
 /// Pairs (i, i + pairs).
@@ -30,8 +32,8 @@ void rotate_split_half(S* y, const S* x, const Angles<Accumulator<S>>& angles) {
     const Vec<A> cos = load_n(angles.cos + i, n),
                  sin = angles.direction * load_n(angles.sin + i, n);
     const Vec<A> a = load_n(x + i, n), b = load_n(x + angles.pairs + i, n);
-    store_n(y + i, a * cos - b * sin, n);
-    store_n(y + angles.pairs + i, a * sin + b * cos, n);
+    store_n(y + i, a * cos - b * sin, n, angles.around_caches);
+    store_n(y + angles.pairs + i, a * sin + b * cos, n, angles.around_caches);
   });
 }
 
@@ -61,8 +63,10 @@ void rotate_interleaved(S* y, const S* x, const Angles<Accumulator<S>>& angles) 
                  sin = angles.direction * load_n(angles.sin + i, n);
     const std::int64_t low = std::min(step, 2 * n), high = 2 * n - low;
     const Vec<A> first = load_n(x + 2 * i, low), second = load_n(x + 2 * i + low, high);
-    store_n(y + 2 * i, rotate_pairs<A>(first, cos, sin, false, sequence), low);
-    store_n(y + 2 * i + low, rotate_pairs<A>(second, cos, sin, true, sequence), high);
+    store_n(y + 2 * i, rotate_pairs<A>(first, cos, sin, false, sequence), low,
+            angles.around_caches);
+    store_n(y + 2 * i + low, rotate_pairs<A>(second, cos, sin, true, sequence), high,
+            angles.around_caches);
   });
 }
 
@@ -73,10 +77,13 @@ void rope(Stream& stream, Out y, In x, In cos, In sin, RopeOptions options) {
     using A = Accumulator<S>;
     const std::int64_t sequence = x.shape[1], heads = x.shape[2], head_dim = x.shape[3],
                        pairs = cos.shape.back();
+    const bool around_caches =
+        y.data != x.data &&
+        goes_around_caches(y, std::gcd(pairs, head_dim) * std::int64_t(sizeof(S)));
     for_each_row(stream, Shape{x.shape[0] * sequence, heads * head_dim}, [&](std::int64_t token) {
       const std::int64_t position = options.first_position + token % sequence;
       const Angles<A> angles{cos.as<A>() + position * pairs, sin.as<A>() + position * pairs,
-                             options.inverse ? A(-1) : A(1), pairs};
+                             options.inverse ? A(-1) : A(1), pairs, around_caches};
       for (std::int64_t head = token * heads; head < (token + 1) * heads; ++head) {
         const S* const in = x.as<S>() + head * head_dim;
         S* const out = y.as<S>() + head * head_dim;

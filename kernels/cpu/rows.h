@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
+#include <type_traits>
 
 #include "kernels/cpu/parallel_for.h"
 #include "kernels/cpu/simd.h"
@@ -14,29 +16,71 @@ namespace boostr::cpu::BOOSTR_ISA {
 /// Elements that are worth a thread in a kernel bound by memory.
 inline constexpr std::int64_t elementwise_grain = 16384;
 
-/// Calls body(row) for every row of `shape`.
+/// Whether a result is so large that it would only push out of the caches what is used again: it
+/// is then stored around them. (Twice the largest L2 there is; measured: below this a result is
+/// still in L3 when the next kernel reads it.) Each row must begin where such stores may.
+inline bool goes_around_caches(const Out& y, std::int64_t row_bytes = simd_bytes) {
+  constexpr std::size_t large = std::size_t(16) << 20;
+  return y.bytes() >= large && row_bytes % simd_bytes == 0 &&
+         reinterpret_cast<std::uintptr_t>(y.data) % simd_bytes == 0;
+}
+/// The same for rows as y's shape has them.
+inline bool rows_go_around_caches(const Out& y) {
+  return goes_around_caches(y, y.shape.back() * std::int64_t(size_of(y.dtype)));
+}
+
+/// Calls body(row) for every row of `shape`, or body(row, thread).
 template <class Body>
 void for_each_row(const Stream& stream, const Shape& shape, Body&& body) {
   const std::int64_t grain =
       std::max<std::int64_t>(1, elementwise_grain / std::max<std::int64_t>(1, shape.back()));
-  parallel_for(stream, shape.rows(), grain, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t row = first; row < last; ++row) body(row);
+  parallel_for(stream, shape.rows(), grain, [&](std::int64_t first, std::int64_t last, int thread) {
+    for (std::int64_t row = first; row < last; ++row) {
+      if constexpr (std::is_invocable_v<Body&, std::int64_t, int>)
+        body(row, thread);
+      else
+        body(row);
+    }
+    finish_stores_around_caches();
   });
 }
 
+/// Folds a row of `count` elements: step(chain, i, n) takes elements i .. i + n - 1 into a chain
+/// that began as `start`, and join(a, b) returns two chains in one. Four chains hide the latency of
+/// one.
+template <int step_size, class Chain, class Step, class Join>
+[[gnu::flatten]] inline Chain fold_row(std::int64_t count, Chain start, Step&& step, Join&& join) {
+  Chain chain[4] = {start, start, start, start};
+  std::int64_t i = 0;
+  for (; i + 4 * step_size <= count; i += 4 * step_size) {
+    step(chain[0], i, step_size);
+    step(chain[1], i + step_size, step_size);
+    step(chain[2], i + 2 * step_size, step_size);
+    step(chain[3], i + 3 * step_size, step_size);
+  }
+  for (; i < count; i += step_size) step(chain[0], i, std::min<std::int64_t>(step_size, count - i));
+  return join(join(chain[0], chain[1]), join(chain[2], chain[3]));
+}
+
 /// Sum of term(i, n), a vector of elements i .. i + n - 1 with 0 in the lanes past n, over a row of
-/// `count` elements. Four chains of additions hide the latency of one.
+/// `count` elements.
 template <class A, class Term>
 inline A sum_row(std::int64_t count, Term&& term) {
-  constexpr std::int64_t step = lanes<A>;
-  Vec<A> sum[4] = {};
-  std::int64_t i = 0;
-  for (; i + 4 * step <= count; i += 4 * step) {
-    for (int chain = 0; chain < 4; ++chain) sum[chain] += term(i + chain * step, step);
-  }
-  for_each_vector(count - i, step,
-                  [&](std::int64_t j, std::int64_t n) { sum[0] += term(i + j, n); });
-  return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  return reduce_add(fold_row<lanes<A>>(
+      count, Vec<A>{}, [&](Vec<A>& sum, std::int64_t i, std::int64_t n) { sum += term(i, n); },
+      [](Vec<A> a, Vec<A> b) { return a + b; }));
+}
+
+/// Maximum of a row's elements; of NaN and a number, either.
+template <class S, class A = Accumulator<S>>
+inline A max_row(const S* x, std::int64_t count) {
+  constexpr A lowest = -std::numeric_limits<A>::infinity();
+  return reduce_max(fold_row<lanes<A>>(
+      count, splat(lowest),
+      [&](Vec<A>& most, std::int64_t i, std::int64_t n) {
+        most = max(most, load_n(x + i, n, lowest));
+      },
+      [](Vec<A> a, Vec<A> b) { return max(a, b); }));
 }
 
 /// Rows whose sum is formed in one go by sum_columns.

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "tests/testing/levels.h"
@@ -146,6 +147,34 @@ TEST(Cast, TakesTiesToEvenAndOverflowsToInfinity) {
       EXPECT_EQ(y, TestTensor::filled(c.to, {33}, c.out));
     });
   }
+}
+
+// Every upper half of an f32 with lower halves around the tie, quiet and signalling NaNs among them.
+TEST(Cast, RoundsEveryKindOfF32ToBf16AsTheScalarDoes) {
+  TestTensor x(DType::f32, {65536, 6});
+  std::int64_t at = 0;
+  for (std::uint32_t upper = 0; upper < 65536; ++upper) {
+    for (const std::uint32_t lower : {0x0000u, 0x0001u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {
+      const std::uint32_t bits = upper << 16 | lower;
+      std::memcpy(static_cast<float*>(x.out().data) + at++, &bits, sizeof bits);
+    }
+  }
+  for_each_level([&](const KernelTable& level) {
+    Stream stream;
+    TestTensor y(DType::bf16, x.shape());
+    level.cast(stream, y, x);
+    for (std::int64_t i = 0; i < x.numel(); ++i) {
+      const float value = static_cast<const float*>(x.in().data)[i];
+      const auto expected = static_cast<double>(static_cast<float>(BFloat16(value)));
+      if (std::isnan(expected)) {
+        ASSERT_TRUE(std::isnan(y.at(i))) << i;
+      } else if (std::abs(value) >= std::numeric_limits<float>::min()) {
+        ASSERT_EQ(y.at(i), expected) << value;
+      } else {  // AVX512-BF16 flushes them
+        ASSERT_TRUE(y.at(i) == expected || y.at(i) == 0.0) << value;
+      }
+    }
+  });
 }
 
 TEST(Cast, KeepsNaNAndInfinity) {

@@ -70,6 +70,42 @@ TEST(Softmax, GradientMatchesFiniteDifferences) {
   });
 }
 
+// Beside 0, an element x becomes e^x / (1 + e^x): below -17 that is e^x itself.
+TEST(Softmax, ExponentialIsAccurateToItsSmallestSubnormals) {
+  for_each_level([](const KernelTable& kernels) {
+    std::vector<double> values;
+    for (double x = 0; x > -110; x -= 0.0037) values.insert(values.end(), {0.0, x});
+    const Shape shape{std::int64_t(values.size() / 2), 2};
+    const auto x = TestTensor::of(DType::f32, shape, values);
+    TestTensor y(DType::f32, shape);
+    Stream stream;
+    kernels.softmax(stream, y, x);
+    for (std::int64_t i = 1; i < x.numel(); i += 2) {
+      const double e = std::exp(x.at(i)), expected = e / (1 + e);
+      ASSERT_NEAR(y.at(i), expected, 2e-7 * expected + 0x1p-149) << x.at(i);
+    }
+  });
+}
+
+TEST(Softmax, ExponentialsBelowTheRangeAreZeroAndNanSpreads) {
+  for_each_level([](const KernelTable& kernels) {
+    for (const double x : {-105.0, -1e4, -3e38, -std::numeric_limits<double>::infinity()}) {
+      TestTensor y(DType::f32, {1, 2});
+      Stream stream;
+      kernels.softmax(stream, y, TestTensor::of(DType::f32, {1, 2}, std::vector{0.0, x}));
+      EXPECT_EQ(y.doubles(), (std::vector{1.0, 0.0})) << x;
+    }
+    for (const std::int64_t at : {0, 17, 36}) {
+      auto x = TestTensor::filled(DType::f32, {1, 37}, 1.0);
+      x.set(at, std::nan(""));
+      TestTensor y(DType::f32, {1, 37});
+      Stream stream;
+      kernels.softmax(stream, y, x);
+      for (const double value : y.doubles()) EXPECT_TRUE(std::isnan(value)) << at;
+    }
+  });
+}
+
 TEST(Softmax, SurvivesHugeAndMaskedInputs) {
   for_each_level([](const KernelTable& kernels) {
     const double inf = std::numeric_limits<double>::infinity();

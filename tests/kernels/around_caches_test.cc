@@ -1,0 +1,119 @@
+#include <cstring>
+#include <functional>
+#include <vector>
+
+#include "kernels/runtime/buffer.h"
+#include "tests/testing/levels.h"
+
+// Results far larger than the caches are stored around them. They must have the bits that the same
+// kernel stores through the caches for a few rows at a time.
+namespace boostr::testing {
+namespace {
+
+constexpr std::int64_t columns = 4096, rows_of_part = 33;
+
+/// A tensor as kernels get it in training: aligned.
+struct Array {
+  Array(DType dtype, const Shape& shape)
+      : memory(std::size_t(shape.numel()) * size_of(dtype)), dtype(dtype), shape(shape) {}
+  Out rows(std::int64_t first, std::int64_t count) const {
+    const std::size_t row_bytes = std::size_t(shape.back()) * size_of(dtype);
+    return {memory.data() + std::size_t(first) * row_bytes, dtype, {count, shape.back()}};
+  }
+  Buffer memory;
+  DType dtype;
+  Shape shape;
+};
+
+Array normal(DType dtype, const Shape& shape, std::uint64_t seed) {
+  Array array(dtype, shape);
+  Stream stream;
+  kernels(cpu_device).random_normal(stream, array.rows(0, shape.rows()), {.seed = seed}, {}, 0, 1);
+  return array;
+}
+
+/// Computes the rows of y from the same rows of a and b.
+using Compute = std::function<void(Stream&, Out y, In a, In b)>;
+
+/// A row of weights, and a number for each row: `ones` that kernels read, and two that they write.
+struct Operands {
+  Operands(DType dtype, std::int64_t rows)
+      : weight(normal(dtype, {1, columns}, 3)),
+        ones(DType::f32, {rows, 1}),
+        first(DType::f32, {rows, 1}),
+        second(DType::f32, {rows, 1}) {
+    Stream stream;
+    kernels(cpu_device).fill(stream, ones.rows(0, rows), 1.0);
+  }
+  Array weight, ones, first, second;
+};
+
+std::vector<std::pair<const char*, Compute>> cases(const KernelTable& level, const Operands& with) {
+  const auto w = [&with] { return Out{with.weight.memory.data(), with.weight.dtype, {columns}}; };
+  const auto of = [](const Array& numbers, const In& x) {
+    return Out{numbers.memory.data(), numbers.dtype, {x.shape.rows()}};
+  };
+  return {
+      {"add", [&](Stream& s, Out y, In a, In b) { level.add(s, y, a, b); }},
+      {"scale", [&](Stream& s, Out y, In a, In) { level.scale(s, y, a, 0.5); }},
+      {"activation",
+       [&](Stream& s, Out y, In a, In) { level.activation(s, y, a, Activation::silu); }},
+      {"activation_grad",
+       [&](Stream& s, Out y, In a, In b) { level.activation_grad(s, y, a, b, Activation::gelu); }},
+      {"gated_activation",
+       [&](Stream& s, Out y, In a, In b) { level.gated_activation(s, y, a, b, Activation::silu); }},
+      {"softmax", [&](Stream& s, Out y, In a, In) { level.softmax(s, y, a); }},
+      {"softmax_grad", [&](Stream& s, Out y, In a, In b) { level.softmax_grad(s, y, a, b); }},
+      {"rms_norm", [&, w, of](Stream& s, Out y, In a,
+                              In) { level.rms_norm(s, y, of(with.first, a), a, w(), 1e-5); }},
+      {"rms_norm_grad_x",
+       [&, w, of](Stream& s, Out y, In a, In b) {
+         level.rms_norm_grad_x(s, y, a, b, w(), of(with.ones, a));
+       }},
+      {"layer_norm",
+       [&, w, of](Stream& s, Out y, In a, In) {
+         level.layer_norm(s, y, of(with.first, a), of(with.second, a), a, w(), w(), 1e-5);
+       }},
+      {"layer_norm_grad_x",
+       [&, w, of](Stream& s, Out y, In a, In b) {
+         level.layer_norm_grad_x(s, y, a, b, w(), of(with.ones, a), of(with.ones, a));
+       }},
+      // Sequences of one token: every row has position 0. The ones serve as sines and cosines.
+      {"rope",
+       [&](Stream& s, Out y, In a, In) {
+         const Shape heads{a.shape.rows(), 1, columns / 64, 64};
+         const In angles{with.ones.memory.data(), DType::f32, {1, 32}};
+         level.rope(s, {y.data, y.dtype, heads}, {a.data, a.dtype, heads}, angles, angles, {});
+       }},
+  };
+}
+
+TEST(AroundCaches, LargeResultsHaveTheBitsOfTheirParts) {
+  for (const KernelTable* runnable : runnable_levels(cpu_device)) {
+    const KernelTable& level = *runnable;
+    for (DType dtype : {DType::f32, DType::bf16}) {
+      // Just more than 16 MiB.
+      const std::int64_t rows =
+          (std::int64_t(16) << 20) / (columns * std::int64_t(size_of(dtype))) + 3;
+      const Array a = normal(dtype, {rows, columns}, 1), b = normal(dtype, {rows, columns}, 2);
+      const Operands with(dtype, rows);
+      const Array whole(dtype, {rows, columns}), part(dtype, {rows_of_part, columns});
+      for (const auto& [name, compute] : cases(level, with)) {
+        SCOPED_TRACE(text(level.level, ", ", name, ", ", dtype));
+        Stream stream(cpu_device, 2), one(cpu_device, 1);
+        compute(stream, whole.rows(0, rows), a.rows(0, rows), b.rows(0, rows));
+        for (std::int64_t first = 0; first < rows; first += rows_of_part) {
+          const std::int64_t count = std::min(rows_of_part, rows - first);
+          compute(one, part.rows(0, count), a.rows(first, count), b.rows(first, count));
+          ASSERT_EQ(std::memcmp(whole.rows(first, count).data, part.memory.data(),
+                                part.rows(0, count).bytes()),
+                    0)
+              << "rows from " << first;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace boostr::testing
