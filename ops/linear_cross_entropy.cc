@@ -8,7 +8,7 @@
 #include "ops/copy.h"
 #include "ops/elementwise.h"
 
-// T tokens, K hidden size, V vocabulary, C tokens in a chunk.
+// T tokens, K hidden size, V vocabulary.
 namespace boostr {
 namespace {
 
@@ -16,33 +16,32 @@ namespace {
 class Sweep {
  public:
   /// x [T, K], weight [V, K], targets [T].
-  Sweep(const Tensor& x, const Tensor& weight, const Tensor& targets, std::size_t logits_bytes)
-      : x_(x), weight_(weight), targets_(targets) {
-    const DType acc = accumulator_of(x.dtype());
-    const auto row_bytes = static_cast<std::size_t>(weight.shape()[0]) * size_of(acc);
-    const auto chunk =
-        static_cast<std::int64_t>(logits_bytes / std::max<std::size_t>(row_bytes, 1));
-    chunk_ = std::clamp<std::int64_t>(chunk, 1, tokens());
-    losses_ = empty({tokens()}, acc);
-    logits_ = empty({chunk_, weight.shape()[0]}, acc);
-  }
+  Sweep(const Tensor& x, const Tensor& weight, const Tensor& targets)
+      : x_(x), weight_(weight), targets_(targets) {}
 
   void want_grad_x() { dx_ = empty(x_.shape(), x_.dtype()); }
   void want_grad_weight() { dweight_ = empty(weight_.shape(), accumulator_of(weight_.dtype())); }
 
-  void run() {
+  /// Holds at most `logits_bytes` of logits and their gradients, or those of one token.
+  void run(std::size_t logits_bytes) {
+    const DType acc = accumulator_of(x_.dtype());
     const bool gradients = dx_.defined() || dweight_.defined();
-    // GEMM takes factors of one type: a copy of the gradient of the logits in that of x.
-    if (gradients && logits_.dtype() != x_.dtype()) dlogits_ = empty(logits_.shape(), x_.dtype());
-    for (std::int64_t begin = 0; begin < tokens(); begin += chunk_) {
-      const std::int64_t count = std::min(chunk_, tokens() - begin);
-      const Tensor logits = logits_.rows(0, count);
-      gemm(logits, x_.rows(begin, count), weight_, {.transpose_b = true});
+    // GEMM takes factors of one type: the gradient of the logits lies in their place or, where x is
+    // of another type, beside them.
+    const bool apart = gradients && x_.dtype() != acc;
+    const std::int64_t chunk =
+        tokens_in(logits_bytes, size_of(acc) + (apart ? size_of(x_.dtype()) : 0));
+    losses_ = empty({tokens()}, acc);
+    const Tensor logits = empty({chunk, vocabulary()}, acc);
+    const Tensor dlogits = apart ? empty(logits.shape(), x_.dtype()) : logits;
+    for (std::int64_t begin = 0; begin < tokens(); begin += chunk) {
+      const std::int64_t count = std::min(chunk, tokens() - begin);
+      gemm(logits.rows(0, count), x_.rows(begin, count), weight_, {.transpose_b = true});
       kernels(x_.device())
           .cross_entropy(current_stream(x_.device()), losses_.rows(begin, count).out(),
-                         gradients ? logits.out() : Out{}, logits.in(),
-                         targets_.rows(begin, count).in());
-      if (gradients) add_gradients(logits, begin, count);
+                         gradients ? dlogits.rows(0, count).out() : Out{},
+                         logits.rows(0, count).in(), targets_.rows(begin, count).in());
+      if (gradients) add_gradients(dlogits.rows(0, count), begin);
     }
   }
 
@@ -52,6 +51,14 @@ class Sweep {
 
  private:
   std::int64_t tokens() const { return x_.shape()[0]; }
+  std::int64_t vocabulary() const { return weight_.shape()[0]; }
+
+  /// How many tokens' logits fit, at least one, at most all.
+  std::int64_t tokens_in(std::size_t bytes, std::size_t logit_bytes) const {
+    const std::size_t row_bytes = static_cast<std::size_t>(vocabulary()) * logit_bytes;
+    return std::clamp<std::int64_t>(
+        static_cast<std::int64_t>(bytes / std::max<std::size_t>(row_bytes, 1)), 1, tokens());
+  }
 
   Tensor empty(const Shape& shape, DType dtype) const {
     return Tensor::empty(shape, dtype, x_.device());
@@ -61,12 +68,9 @@ class Sweep {
     kernels(c.device()).gemm(current_stream(c.device()), c.out(), a.in(), b.in(), {}, options);
   }
 
-  void add_gradients(const Tensor& logits, std::int64_t begin, std::int64_t count) {
-    Tensor dlogits = logits;
-    if (dlogits_.defined()) {
-      dlogits = dlogits_.rows(0, count);
-      copy_into(dlogits, logits);
-    }
+  /// Of the tokens from `begin`.
+  void add_gradients(const Tensor& dlogits, std::int64_t begin) {
+    const std::int64_t count = dlogits.shape()[0];
     if (dx_.defined()) gemm(dx_.rows(begin, count), dlogits, weight_, {});
     if (dweight_.defined())
       gemm(dweight_, dlogits, x_.rows(begin, count),
@@ -74,10 +78,7 @@ class Sweep {
   }
 
   Tensor x_, weight_, targets_;
-  std::int64_t chunk_;
-  Tensor losses_;   // [T]
-  Tensor logits_;   // [C, V], then their gradient
-  Tensor dlogits_;  // [C, V] in the type of x, where that differs
+  Tensor losses_;  // [T]
   Tensor dx_, dweight_;
 };
 
@@ -99,11 +100,10 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
                             double scale, std::size_t logits_bytes) {
   check(x, weight, targets);
   const std::int64_t tokens = x.shape().rows();
-  Sweep sweep(x.view({tokens, x.shape().back()}), weight.detach(), targets.view({tokens}),
-              logits_bytes);
+  Sweep sweep(x.view({tokens, x.shape().back()}), weight.detach(), targets.view({tokens}));
   if (needs_grad({x})) sweep.want_grad_x();
   if (needs_grad({weight})) sweep.want_grad_weight();
-  sweep.run();
+  sweep.run(logits_bytes);
   // Unscaled gradients are of the size of the weights and of x, so none is lost in f16.
   const auto grad_x = [dx = sweep.dx(), shape = x.shape(), scale](const Tensor& dy) {
     scale_into(dx, dx, scale * dy.item());

@@ -21,11 +21,10 @@ constexpr std::size_t alignment = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 constexpr std::size_t worth_asking = std::size_t{64} << 20;
 
-/// Rounds up so that at most 1/8 is wasted and sizes fall into few classes.
+/// Rounds up so that at most 1/8 and 2 MiB are wasted and sizes fall into few classes.
 std::size_t size_class(std::size_t bytes) {
-  const std::size_t step = std::max(alignment, std::bit_floor(bytes) / 8);
-  const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + step - 1) / step * step;
-  return rounded < huge_page ? rounded : (rounded + huge_page - 1) / huge_page * huge_page;
+  const std::size_t step = std::clamp(std::bit_floor(bytes) / 8, alignment, huge_page);
+  return (std::max<std::size_t>(bytes, 1) + step - 1) / step * step;
 }
 
 /// What the machine can still give without ending a process, as Linux estimates it; unlimited where
@@ -46,11 +45,14 @@ std::byte* allocate_from_system(std::size_t bytes) {
   // Linux promises more memory than there is, and ends the process that comes to use it without a
   // word.
   if (bytes >= worth_asking && bytes > available_bytes()) return nullptr;
-  const bool large = bytes >= huge_page;
-  void* block = std::aligned_alloc(large ? huge_page : alignment, bytes);
+  const std::size_t whole_pages = bytes / huge_page * huge_page;
+  if (whole_pages == 0) return static_cast<std::byte*>(std::aligned_alloc(alignment, bytes));
+  const std::size_t padded = (bytes + huge_page - 1) / huge_page * huge_page;
+  void* block = std::aligned_alloc(huge_page, padded);
   // Transparent huge pages are opt-in on common distributions; big tensors gain a few percent from
-  // them.
-  if (block != nullptr && large) madvise(block, bytes, MADV_HUGEPAGE);
+  // them. Not for the rest behind the last whole one, which would cost a page as large as what it
+  // follows.
+  if (block != nullptr) madvise(block, whole_pages, MADV_HUGEPAGE);
   return static_cast<std::byte*>(block);
 }
 

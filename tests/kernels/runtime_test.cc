@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "kernels/kernel_table.h"
 
@@ -57,6 +60,26 @@ TEST(Buffer, ADedicatedOneTakesNoBlockFromTheCacheAndLeavesNone) {
   }
   EXPECT_EQ(allocator_stats().bytes_cached, before.bytes_cached);
   EXPECT_EQ(allocator_stats().bytes_in_use, before.bytes_in_use);
+}
+
+/// Bytes of this process that lie in memory.
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(Buffer, OfLittleMoreThanAHugePageDoesNotTakeTwo) {
+  constexpr std::size_t count = 32, bytes = std::size_t{9} << 18;  // 2 1/4 MiB
+  release_cached_memory();
+  const std::size_t before = resident_bytes();
+  std::vector<Buffer> buffers;
+  for (std::size_t i = 0; i < count; ++i) {
+    buffers.emplace_back(bytes);
+    std::memset(buffers.back().data(), 1, bytes);
+  }
+  EXPECT_LT(resident_bytes(), before + count * bytes * 4 / 3);
 }
 
 // MemAvailable and SwapFree of /proc/meminfo, in bytes.
