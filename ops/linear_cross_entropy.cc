@@ -22,26 +22,25 @@ class Sweep {
   void want_grad_x() { dx_ = empty(x_.shape(), x_.dtype()); }
   void want_grad_weight() { dweight_ = empty(weight_.shape(), accumulator_of(weight_.dtype())); }
 
-  /// Holds at most `logits_bytes` of logits and their gradients, or those of one token.
+  /// Holds at most `logits_bytes` of logits, or those of one token.
   void run(std::size_t logits_bytes) {
     const DType acc = accumulator_of(x_.dtype());
-    const bool gradients = dx_.defined() || dweight_.defined();
-    // GEMM takes factors of one type: the gradient of the logits lies in their place or, where x is
-    // of another type, beside them.
-    const bool apart = gradients && x_.dtype() != acc;
-    const std::int64_t chunk =
-        tokens_in(logits_bytes, size_of(acc) + (apart ? size_of(x_.dtype()) : 0));
+    const std::int64_t chunk = tokens_in(logits_bytes, size_of(acc));
     losses_ = empty({tokens()}, acc);
-    const Tensor logits = empty({chunk, vocabulary()}, acc);
-    const Tensor dlogits = apart ? empty(logits.shape(), x_.dtype()) : logits;
+    const Tensor logits = empty({chunk, weight_.shape()[0]}, acc);
+    // In place of the logits, in the type of x: GEMM takes factors of one type.
+    const Tensor dlogits = Tensor::over({logits.out().data, x_.dtype(), logits.shape()});
+    const bool gradients = dx_.defined() || dweight_.defined();
     for (std::int64_t begin = 0; begin < tokens(); begin += chunk) {
       const std::int64_t count = std::min(chunk, tokens() - begin);
       gemm(logits.rows(0, count), x_.rows(begin, count), weight_, {.transpose_b = true});
-      kernels(x_.device())
-          .cross_entropy(current_stream(x_.device()), losses_.rows(begin, count).out(),
-                         gradients ? dlogits.rows(0, count).out() : Out{},
-                         logits.rows(0, count).in(), targets_.rows(begin, count).in());
-      if (gradients) add_gradients(dlogits.rows(0, count), begin);
+      if (gradients) {
+        take_losses_and_gradients(logits, dlogits, begin, count);
+        add_gradients(dlogits.rows(0, count), begin);
+      } else {
+        cross_entropy(losses_.rows(begin, count), {}, logits.rows(0, count),
+                      targets_.rows(begin, count));
+      }
     }
   }
 
@@ -51,11 +50,9 @@ class Sweep {
 
  private:
   std::int64_t tokens() const { return x_.shape()[0]; }
-  std::int64_t vocabulary() const { return weight_.shape()[0]; }
-
   /// How many tokens' logits fit, at least one, at most all.
   std::int64_t tokens_in(std::size_t bytes, std::size_t logit_bytes) const {
-    const std::size_t row_bytes = static_cast<std::size_t>(vocabulary()) * logit_bytes;
+    const std::size_t row_bytes = static_cast<std::size_t>(weight_.shape()[0]) * logit_bytes;
     return std::clamp<std::int64_t>(
         static_cast<std::int64_t>(bytes / std::max<std::size_t>(row_bytes, 1)), 1, tokens());
   }
@@ -66,6 +63,26 @@ class Sweep {
 
   static void gemm(const Tensor& c, const Tensor& a, const Tensor& b, GemmOptions options) {
     kernels(c.device()).gemm(current_stream(c.device()), c.out(), a.in(), b.in(), {}, options);
+  }
+
+  static void cross_entropy(const Tensor& losses, const Out& dlogits, const Tensor& logits,
+                            const Tensor& targets) {
+    kernels(losses.device())
+        .cross_entropy(current_stream(losses.device()), losses.out(), dlogits, logits.in(),
+                       targets.in());
+  }
+
+  /// Of the tokens from `begin`, whose logits are the first `count` rows. Where a gradient is half
+  /// as wide as a logit, row t goes where row t / 2 was: the rows [n, 2 n) can be done together
+  /// once [0, n) are.
+  void take_losses_and_gradients(const Tensor& logits, const Tensor& dlogits, std::int64_t begin,
+                                 std::int64_t count) {
+    const bool narrower = dlogits.dtype() != logits.dtype();
+    for (std::int64_t first = 0, rows = count; first < count; first += rows) {
+      if (narrower) rows = std::min(std::max<std::int64_t>(first, 1), count - first);
+      cross_entropy(losses_.rows(begin + first, rows), dlogits.rows(first, rows).out(),
+                    logits.rows(first, rows), targets_.rows(begin + first, rows));
+    }
   }
 
   /// Of the tokens from `begin`.
