@@ -1,8 +1,11 @@
 #include "parallel/comm/mpi_transport.h"
 
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -32,6 +35,27 @@ class Message final : public Operation {
   int rank_;
 };
 
+/// Copies from another process; false, with errno, where the system refuses.
+bool read_process(int process, std::byte* to, std::uint64_t from, std::size_t bytes) {
+  while (bytes > 0) {
+    const iovec mine{to, bytes}, theirs{reinterpret_cast<void*>(from), bytes};
+    const ssize_t read = process_vm_readv(process, &mine, 1, &theirs, 1, 0);
+    if (read <= 0) return false;
+    to += read;
+    from += static_cast<std::uint64_t>(read);
+    bytes -= static_cast<std::size_t>(read);
+  }
+  return true;
+}
+
+/// Whether it holds on every rank. Collective.
+bool all_agree(const MpiComm& comm, bool mine) {
+  const char vote = mine ? 1 : 0;
+  std::vector<char> votes(static_cast<std::size_t>(comm.size()));
+  comm.all_gather_now(votes.data(), &vote, 1);
+  return std::ranges::find(votes, 0) == votes.end();
+}
+
 }  // namespace
 
 MpiTransport::MpiTransport(std::shared_ptr<MpiComm> comm, const MpiProcess& process)
@@ -42,6 +66,29 @@ SharedSegments MpiTransport::allocate(std::size_t bytes) {
   require(segments.has_value(), ExitCode::memory, "the ranks of this host cannot map ", bytes,
           " bytes of each other's memory; free memory or use a smaller model");
   return *std::move(segments);
+}
+
+ReadPeer MpiTransport::peer_reader() {
+  struct Probe {
+    int process = 0;
+    std::uint64_t address = 0;
+  };
+  const std::uint64_t word = 1;
+  const Probe mine{getpid(), reinterpret_cast<std::uint64_t>(&word)};
+  std::vector<Probe> probes(static_cast<std::size_t>(size()));
+  comm_->all_gather_now(probes.data(), &mine, sizeof mine);
+  const bool readable = std::ranges::all_of(probes, [](const Probe& probe) {
+    std::uint64_t seen = 0;
+    return read_process(probe.process, reinterpret_cast<std::byte*>(&seen), probe.address,
+                        sizeof seen) &&
+           seen == 1;
+  });
+  if (!all_agree(*comm_, readable)) return {};  // until here `word` must live
+  return [probes](int rank, std::byte* to, std::uint64_t from, std::size_t bytes) {
+    require(read_process(probes[static_cast<std::size_t>(rank)].process, to, from, bytes),
+            ExitCode::communication, "the memory of rank ", rank,
+            " cannot be read: ", std::strerror(errno));
+  };
 }
 
 std::unique_ptr<Transport> MpiTransport::subset(std::span<const int> members, int number) {
@@ -78,10 +125,8 @@ std::optional<SharedSegments> share_memory(const MpiComm& comm, std::size_t byte
                             : SharedMemory::open(theirs.process, theirs.descriptor, bytes));
     segments.base.push_back(mappings->back().get());
   }
-  const char mapped = std::ranges::find(segments.base, nullptr) == segments.base.end() ? 1 : 0;
-  std::vector<char> all_mapped(size);
-  comm.all_gather_now(all_mapped.data(), &mapped, 1);  // until here `mine` must stay open
-  if (std::ranges::find(all_mapped, 0) != all_mapped.end()) return std::nullopt;
+  const bool mapped = std::ranges::find(segments.base, nullptr) == segments.base.end();
+  if (!all_agree(comm, mapped)) return std::nullopt;  // until here `mine` must stay open
   return segments;
 }
 

@@ -26,6 +26,7 @@ class MpiTransport final : public Transport {
   Progress& progress() override { return process_.progress; }
 
   SharedSegments allocate(std::size_t bytes) override;
+  ReadPeer peer_reader() override;
   std::unique_ptr<Transport> subset(std::span<const int> members, int number) override;
   std::shared_ptr<Operation> send(const Call& call) override;
   std::shared_ptr<Operation> recv(const Call& call) override;

@@ -9,8 +9,8 @@ namespace boostr {
 static_assert(std::is_trivially_copyable_v<RankBlock>);
 static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free, "processes share these words");
 
-SharedBoard::SharedBoard(int rank, SharedSegments memory)
-    : rank_(rank), memory_(std::move(memory)) {}
+SharedBoard::SharedBoard(int rank, SharedSegments memory, ReadPeer reader)
+    : read_peer(std::move(reader)), rank_(rank), memory_(std::move(memory)) {}
 
 bool SharedBoard::slot_is_free(std::uint64_t sequence) const {
   return sequence < slots || everyone_left(sequence - slots);
@@ -20,6 +20,7 @@ void SharedBoard::enter(std::uint64_t sequence, const Call& call) {
   CallSlot& mine = slot(rank_, sequence);
   mine.signature = call.signature;
   mine.window = -1;
+  mine.address = reinterpret_cast<std::uint64_t>(call.input);
   const std::size_t bytes = call.input_bytes(size());
   if (bytes <= inline_bytes) {
     if (call.input != nullptr && bytes > 0) std::memcpy(mine.payload, call.input, bytes);

@@ -32,8 +32,9 @@ struct CallSlot {
   std::uint64_t entered;  ///< 1 + sequence once everything below is valid
   std::uint64_t left;     ///< 1 + sequence once this rank needs no other rank's memory for it
   Signature signature;
-  std::int64_t window;   ///< index of the shared window that holds the input, or -1
-  std::uint64_t offset;  ///< of the input in this rank's segment of the window
+  std::int64_t window;    ///< index of the shared window that holds the input, or -1
+  std::uint64_t offset;   ///< of the input in this rank's segment of the window
+  std::uint64_t address;  ///< of the input, for this rank
   alignas(64) std::byte payload[inline_bytes];
 };
 
@@ -58,7 +59,7 @@ struct RankBlock {
 /// The memory through which the ranks of one group meet, as one rank sees it.
 class SharedBoard {
  public:
-  SharedBoard(int rank, SharedSegments memory);
+  SharedBoard(int rank, SharedSegments memory, ReadPeer read_peer);
 
   int rank() const { return rank_; }
   int size() const { return static_cast<int>(memory_.base.size()); }
@@ -80,6 +81,9 @@ class SharedBoard {
   std::vector<std::byte*> inputs_in_windows(std::uint64_t sequence, const Call& call) const;
   /// Whether every rank's word has reached `value`.
   bool all_reached(std::uint64_t RankBlock::*word, std::uint64_t value) const;
+
+  /// Reads private memory; empty if that is not allowed.
+  const ReadPeer read_peer;
 
   void add_window(SharedSegments window) { windows_.push_back(std::move(window)); }
 

@@ -8,8 +8,9 @@ namespace boostr {
 
 SharedGroup::SharedGroup(std::unique_ptr<Transport> transport)
     : transport_(std::move(transport)),
-      board_(std::make_shared<SharedBoard>(transport_->rank(),
-                                           transport_->allocate(sizeof(RankBlock)))) {}
+      board_(std::make_shared<SharedBoard>(
+          transport_->rank(), transport_->allocate(sizeof(RankBlock)), transport_->peer_reader())) {
+}
 
 std::shared_ptr<Operation> SharedGroup::start(const Call& call) {
   if (call.signature.kind == CallKind::send) return transport_->send(call);

@@ -19,10 +19,13 @@ class Exchange {
 
 /// A collective among ranks that share memory. Once all ranks have entered, each sees all entries
 /// and they choose alike how the bytes go:
-///   in slots    inputs of at most 4 KB were published with the entry; each rank computes its own
-///   result; in windows  inputs lie in allocate_shared memory; ranks read them where they are
-///   (shared_window.h); staged      anything else passes through the ranks' staging areas in rounds
-///   (staged_exchange.h).
+///   - in slots: inputs of at most 4 KB were published with the entry; each rank computes its own
+///     result;
+///   - in windows: inputs lie in allocate_shared memory; ranks read them where they are
+///     (shared_window.h);
+///   - directly: a large all_gather or broadcast between private buffers that the ranks may read
+///     (direct_exchange.h);
+///   - staged: anything else passes through the ranks' staging areas in rounds (staged_exchange.h).
 class SharedOperation final : public Operation {
  public:
   /// `sequence` has been entered on the board.

@@ -90,6 +90,9 @@ class ThreadTransport final : public Transport {
     return hub_->allocations[index];
   }
 
+  /// None, so that tests meet what happens where processes may not read each other's memory.
+  ReadPeer peer_reader() override { return {}; }
+
   std::unique_ptr<Transport> subset(std::span<const int> members, int number) override {
     const std::vector<int> ranks(members.begin(), members.end());
     const auto new_rank = std::ranges::find(ranks, rank_) - ranks.begin();

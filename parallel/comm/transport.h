@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,6 +23,10 @@ struct SharedSegments {
   std::shared_ptr<void> owner;
 };
 
+/// Copies `bytes` of a rank's private memory, from an address of that rank.
+using ReadPeer =
+    std::function<void(int rank, std::byte* to, std::uint64_t from, std::size_t bytes)>;
+
 /// What SharedGroup needs from whatever joins its ranks: memory that all of them see, and messages.
 /// Implementations: threads of one process, processes of one host.
 class Transport {
@@ -33,6 +39,8 @@ class Transport {
 
   /// Collective.
   virtual SharedSegments allocate(std::size_t bytes) = 0;
+  /// Empty, alike on all ranks, if any may not read another's memory. Collective.
+  virtual ReadPeer peer_reader() = 0;
   /// See Group::subset.
   virtual std::unique_ptr<Transport> subset(std::span<const int> members, int number) = 0;
   virtual std::shared_ptr<Operation> send(const Call& call) = 0;
