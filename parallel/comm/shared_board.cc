@@ -56,6 +56,13 @@ void SharedBoard::check_signatures(std::uint64_t sequence) const {
   }
 }
 
+bool SharedBoard::everyone_reduced(std::uint64_t sequence) const {
+  for (int rank = 0; rank < size(); ++rank) {
+    if (load(slot(rank, sequence).reduced) < sequence + 1) return false;
+  }
+  return true;
+}
+
 std::vector<std::byte*> SharedBoard::inputs_in_windows(std::uint64_t sequence,
                                                        const Call& call) const {
   std::vector<std::byte*> inputs(static_cast<std::size_t>(size()), nullptr);

@@ -31,6 +31,7 @@ inline constexpr std::size_t staging_bytes = std::size_t{1} << 20;
 struct CallSlot {
   std::uint64_t entered;  ///< 1 + sequence once everything below is valid
   std::uint64_t left;     ///< 1 + sequence once this rank needs no other rank's memory for it
+  std::uint64_t reduced;  ///< 1 + sequence once its part of a DirectReduction is in place
   Signature signature;
   std::int64_t window;    ///< index of the shared window that holds the input, or -1
   std::uint64_t offset;   ///< of the input in this rank's segment of the window
@@ -75,6 +76,7 @@ class SharedBoard {
   void enter(std::uint64_t sequence, const Call& call);
   bool everyone_entered(std::uint64_t sequence) const;
   bool everyone_left(std::uint64_t sequence) const;
+  bool everyone_reduced(std::uint64_t sequence) const;
   /// Throws Error(communication) if another rank called something else.
   void check_signatures(std::uint64_t sequence) const;
   /// Where each rank's input lies if all that matter lie in windows; empty otherwise.

@@ -59,9 +59,10 @@ std::unique_ptr<Exchange> SharedOperation::choose() const {
     return std::make_unique<SlotExchange>(*board_, call_, sequence_);
   }
   std::vector<std::byte*> inputs = board_->inputs_in_windows(sequence_, call_);
-  if (inputs.empty() && DirectExchange::serves(*board_, call_))
-    return std::make_unique<DirectExchange>(*board_, call_, sequence_);
-  if (inputs.empty()) return std::make_unique<StagedExchange>(*board_, call_);
+  if (inputs.empty()) {
+    std::unique_ptr<Exchange> direct = direct_exchange(*board_, call_, sequence_);
+    return direct ? std::move(direct) : std::make_unique<StagedExchange>(*board_, call_);
+  }
   if (call_.signature.kind == CallKind::all_reduce) {
     return std::make_unique<WindowReduction>(*board_, call_, sequence_, std::move(inputs));
   }

@@ -23,8 +23,8 @@ class Exchange {
 ///     result;
 ///   - in windows: inputs lie in allocate_shared memory; ranks read them where they are
 ///     (shared_window.h);
-///   - directly: a large all_gather or broadcast between private buffers that the ranks may read
-///     (direct_exchange.h);
+///   - directly: a large all_gather, broadcast or all_reduce of private buffers that the ranks may
+///     read (direct_exchange.h);
 ///   - staged: anything else passes through the ranks' staging areas in rounds (staged_exchange.h).
 class SharedOperation final : public Operation {
  public:
