@@ -25,9 +25,13 @@ struct AdamMoments {
         inverse_correction1(A(1 / (1 - std::pow(step.beta1, double(step.step))))),
         inverse_sqrt_correction2(A(1 / std::sqrt(1 - std::pow(step.beta2, double(step.step))))) {}
 
-  /// Updates the moments of n elements from i on in memory.
+  /// Updates the moments of n elements from i on in memory. Fetches what the kernels read ahead.
   void update(const SlicePointers<A>& slice, std::int64_t i, std::int64_t n, Vec<A>& m,
               Vec<A>& v) const {
+    prefetch_ahead(slice.grad + i);
+    prefetch_ahead(slice.exp_avg + i);
+    prefetch_ahead(slice.exp_avg_sq + i);
+    prefetch_ahead(slice.master + i);
     const Vec<A> grad = load_n(slice.grad + i, n) * grad_factor;
     m = beta1 * load_n(slice.exp_avg + i, n) + rest1 * grad;
     // Lanes past the end get v > 0, so that they stay finite with eps = 0.

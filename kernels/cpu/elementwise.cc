@@ -44,6 +44,7 @@ void map(const Stream& stream, const Out& out, F f, const S*... x) {
                [&](std::int64_t begin, std::int64_t end) {
                  for_each_vector(end - begin, lanes<A>, [&](std::int64_t offset, std::int64_t n) {
                    const std::int64_t i = begin + offset;
+                   (prefetch_ahead(x + i), ...);
                    store_as<A>(y + i, Vec<A>(f(load_as<A>(x + i, n)...)), n, around_caches);
                  });
                  finish_stores_around_caches();

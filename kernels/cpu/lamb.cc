@@ -84,13 +84,17 @@ void lamb_moments(Stream& stream, std::span<const OptimizerSlice> slices, const 
 
 void lamb_apply(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWStep& step,
                 std::span<const double> trust) {
+  const bool around_caches = weights_go_around_caches(slices);
   for_each_slice_part(stream, slices, [&](std::size_t index, std::int64_t begin, std::int64_t end) {
     const OptimizerSlice& slice = slices[index];
     dispatch_master(slice, [&]<class A>() {
       const LambUpdate<A> new_update(step, slice);
       const SlicePointers<A> pointers(slice);
       const A rate = A(slice.lr * trust[index]);
-      write_weights<A>(slice, begin, end, [&](std::int64_t i, std::int64_t n) {
+      write_weights<A>(slice, begin, end, around_caches, [&](std::int64_t i, std::int64_t n) {
+        prefetch_ahead(pointers.master + i);
+        prefetch_ahead(pointers.exp_avg + i);
+        prefetch_ahead(pointers.exp_avg_sq + i);
         const Vec<A> p = load_n(pointers.master + i, n);
         const Vec<A> m = load_n(pointers.exp_avg + i, n), v = load_n(pointers.exp_avg_sq + i, n);
         return p - rate * new_update(p, m, v);

@@ -2,8 +2,7 @@
 
 #include <span>
 
-#include "kernels/cpu/parallel_for.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/rows.h"
 #include "kernels/kernel_table.h"
 
 // What the optimizer kernels share: one pass over the memory of many tensors in one parallel
@@ -26,6 +25,7 @@ void for_each_slice_part(const Stream& stream, std::span<const OptimizerSlice> s
       if (part.begin < part.end) body(i, part.begin, part.end);
       first += count;
     }
+    finish_stores_around_caches();
   });
 }
 
@@ -51,11 +51,18 @@ void dispatch_master(const OptimizerSlice& slice, F&& f) {
     f.template operator()<float>();
 }
 
+/// Whether all weights together are so large that the caches would not keep them.
+inline bool weights_go_around_caches(std::span<const OptimizerSlice> slices) {
+  std::size_t bytes = 0;
+  for (const OptimizerSlice& slice : slices) bytes += slice.param ? slice.param.bytes() : 0;
+  return bytes >= larger_than_caches;
+}
+
 /// Calls new_master(i, n) -> Vec<A> for each vector of [begin, end), stores it as the master and,
 /// rounded, as `param`.
 template <class A, class NewMaster>
 void write_weights(const OptimizerSlice& slice, std::int64_t begin, std::int64_t end,
-                   NewMaster&& new_master) {
+                   bool around_caches, NewMaster&& new_master) {
   A* master = slice.master.as<A>();
   if (!slice.param) {
     for_each_vector(end - begin, lanes<A>, [&](std::int64_t i, std::int64_t n) {
@@ -66,10 +73,12 @@ void write_weights(const OptimizerSlice& slice, std::int64_t begin, std::int64_t
   dispatch_float(slice.param.dtype, [&]<class P>() {
     if constexpr (std::is_same_v<Accumulator<P>, A>) {
       P* param = slice.param.as<P>();
+      const auto address = reinterpret_cast<std::uintptr_t>(param + begin);
+      const bool around = around_caches && address % sizeof(typename Storage<P>::Register) == 0;
       for_each_vector(end - begin, lanes<A>, [&](std::int64_t i, std::int64_t n) {
         const Vec<A> weights = new_master(begin + i, n);
         store_n(master + begin + i, weights, n);
-        store_n(param + begin + i, weights, n);
+        store_n(param + begin + i, weights, n, around);
       });
     }
   });

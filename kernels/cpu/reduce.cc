@@ -49,6 +49,7 @@ double sum_in_f64(const S* x, std::int64_t count, Term term) {
   return reduce_add(fold_row<lanes<A>>(
       count, Vec<double>{},
       [&](Vec<double>& sum, std::int64_t i, std::int64_t n) {
+        prefetch_ahead(x + i);
         const Vec<A> v = load_n(x + i, n);
         if constexpr (std::is_same_v<A, double>) {
           sum += term(v);
@@ -71,6 +72,7 @@ bool finite(const S* x, std::int64_t count) {
   using A = Accumulator<S>;
   // 0 times infinity is NaN, which no sum loses.
   return sum_row<A>(count, [&](std::int64_t i, std::int64_t n) {
+           prefetch_ahead(x + i);
            return load_n(x + i, n) * A(0);
          }) == A(0);
 }

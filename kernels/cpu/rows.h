@@ -16,12 +16,14 @@ namespace boostr::cpu::BOOSTR_ISA {
 /// Elements that are worth a thread in a kernel bound by memory.
 inline constexpr std::int64_t elementwise_grain = 16384;
 
-/// Whether a result is so large that it would only push out of the caches what is used again: it
-/// is then stored around them. (Twice the largest L2 there is; measured: below this a result is
-/// still in L3 when the next kernel reads it.) Each row must begin where such stores may.
+/// Bytes from which on a result would only push out of the caches what is used again, and is stored
+/// around them: several times the L2 of a core. Smaller ones are often still in L3 when the next
+/// kernel reads them.
+inline constexpr std::size_t larger_than_caches = std::size_t(16) << 20;
+
+/// Whether y is such a result, and each of its rows begins where stores around the caches may.
 inline bool goes_around_caches(const Out& y, std::int64_t row_bytes = simd_bytes) {
-  constexpr std::size_t large = std::size_t(16) << 20;
-  return y.bytes() >= large && row_bytes % simd_bytes == 0 &&
+  return y.bytes() >= larger_than_caches && row_bytes % simd_bytes == 0 &&
          reinterpret_cast<std::uintptr_t>(y.data) % simd_bytes == 0;
 }
 /// The same for rows as y's shape has them.

@@ -204,6 +204,12 @@ template <class S>
 inline void prefetch(const S* p) {
   __builtin_prefetch(p);
 }
+/// Asks for what a loop over p will load some time after p: farther than the processor looks by
+/// itself, which stops at the end of a page.
+template <class S>
+inline void prefetch_ahead(const S* p) {
+  prefetch(p + 2048 / sizeof(S));
+}
 
 inline void finish_stores_around_caches() {
 #if defined(BOOSTR_SIMD_AVX512) || defined(BOOSTR_SIMD_AVX2)

@@ -115,5 +115,40 @@ TEST(AroundCaches, LargeResultsHaveTheBitsOfTheirParts) {
   }
 }
 
+// Two tensors in one piece of memory, the second of which begins at an odd element.
+TEST(AroundCaches, LargeWeightsAreTheMasterRounded) {
+  constexpr std::int64_t first_count = 4'000'001, count = 9'000'000, piece = 100'000;
+  const auto cut = [](const Array& all, std::int64_t first, std::int64_t n) {
+    return Out{all.memory.data() + std::size_t(first) * size_of(all.dtype), all.dtype, {n}};
+  };
+  for (const KernelTable* level : runnable_levels(cpu_device)) {
+    const Array master = normal(DType::f32, {1, count}, 1),
+                grad = normal(DType::f32, {1, count}, 2);
+    const Array exp_avg = normal(DType::f32, {1, count}, 3), exp_avg_sq(DType::f32, {1, count});
+    const Array param(DType::bf16, {1, count}), rounded(DType::bf16, {1, piece});
+    Stream stream(cpu_device, 2);
+    level->fill(stream, exp_avg_sq.rows(0, 1), 1.0);
+    std::vector<OptimizerSlice> slices;
+    for (const auto& [first, n] :
+         {std::pair{std::int64_t(0), first_count}, std::pair{first_count, count - first_count}}) {
+      slices.push_back({.master = cut(master, first, n),
+                        .exp_avg = cut(exp_avg, first, n),
+                        .exp_avg_sq = cut(exp_avg_sq, first, n),
+                        .param = cut(param, first, n),
+                        .grad = cut(grad, first, n),
+                        .lr = 0.1,
+                        .weight_decay = 0.1});
+    }
+    level->adamw(stream, slices, {.step = 2});
+    for (std::int64_t first = 0; first < count; first += piece) {
+      level->cast(stream, rounded.rows(0, 1), cut(master, first, piece));
+      ASSERT_EQ(std::memcmp(rounded.memory.data(), cut(param, first, piece).data,
+                            rounded.rows(0, 1).bytes()),
+                0)
+          << level->level << ", from " << first;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace boostr::testing
