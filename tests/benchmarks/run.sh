@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Builds and runs the benchmarks and rewrites the tables of docs/performance.md from what they measured.
 #   tests/benchmarks/run.sh [options] [parts]
-# Parts: machine gemm attention loss row optimizer comm step checkpoint (all of them without any).
+# Parts: machine gemm attention loss row optimizer comm step scaling checkpoint (all of them without any).
 #   --quick       smaller sizes, fewer rounds
 #   --level=NAME  kernels of this instruction-set level (avx2, avx512, ...), not of the best one
 #   --torch VENV  trains steps beside PyTorch too; makes this virtual environment if it is absent
 #   --results DIR keeps the measurements there (default: build/benchmarks)
-#   --no-tables   leaves docs/performance.md as it is
+#   --no-tables   leaves docs/performance.md and its pictures as they are
 # Run it on a quiet machine; the load average is printed into the tables. OpenBLAS, Open MPI and PyTorch
 # are compared where they are installed.
 set -euo pipefail
@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ ${#parts[@]} -gt 0 ] || parts=(machine gemm attention loss row optimizer comm step checkpoint)
+[ ${#parts[@]} -gt 0 ] || parts=(machine gemm attention loss row optimizer comm step scaling checkpoint)
 
 cmake --preset cpu -DBOOSTR_TESTS=ON >/dev/null
 cmake --build build --target benchmarks boostr-train
@@ -52,6 +52,10 @@ for part in "${parts[@]}"; do
         mpirun --bind-to none -np "$ranks" build/bin/comm_bench "${quick[@]}" $(out "comm$ranks")
       done ;;
     step) python3 tests/benchmarks/step.py "${quick[@]}" "${torch[@]}" --json "$results/step.json" ;;
+    scaling)
+      pictures=docs
+      [ $tables = yes ] || pictures=$results
+      python3 tests/benchmarks/scaling.py "${quick[@]}" --pictures "$pictures" --json "$results/scaling.json" ;;
     checkpoint) build/bin/checkpoint_bench "$results/checkpoint" ;;
     *) echo "run.sh: there is no part '$part'" >&2; exit 2 ;;
   esac

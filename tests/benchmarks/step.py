@@ -89,24 +89,28 @@ def write_recipe(options, work, shape, precision, ranks):
     return recipe
 
 
+def launch(program, recipe, ranks):
+    """Trains; returns the start event, the rows of the steps, and the seconds before the first."""
+    command = [program] + (["-n", str(ranks)] if ranks > 1 else []) + [str(recipe)]
+    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                       OMPI_MCA_rmaps_base_oversubscribe="1")
+    begin = time.time()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    lines = [json.loads(line) for line in (recipe.parent / "run/metrics.jsonl").open()]
+    start = next(line for line in lines if line.get("event") == "start")
+    return start, [line for line in lines if "event" not in line], start["time"] - begin
+
+
 def boostr(options, work, ranks, peaks):
     def run(shape, precision):
         batch, sequence = shape
         recipe = write_recipe(options, work, shape, precision, ranks)
-        launch = [options.program] + (["-n", str(ranks)] if ranks > 1 else []) + [str(recipe)]
-        environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1",
-                           OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                           OMPI_MCA_rmaps_base_oversubscribe="1")
-        begin = time.time()
-        subprocess.run(launch, check=True, stdout=subprocess.DEVNULL, env=environment)
-        lines = [json.loads(line) for line in (recipe.parent / "run/metrics.jsonl").open()]
-        start = next(line for line in lines if line.get("event") == "start")
-        steps = [line for line in lines if "event" not in line]
+        start, steps, start_up = launch(options.program, recipe, ranks)
         peaks.append(start["peak_flops"])
         return {
             "milliseconds": [1e3 * batch * sequence / step["tokens_per_second"] for step in steps],
             "peak_bytes": steps[-1]["memory_bytes"],
-            "start_up": start["time"] - begin,
+            "start_up": start_up,
             "loss": steps[-1]["loss"],
         }
 
@@ -139,9 +143,9 @@ def make_torch(folder):
         subprocess.run(pip, check=True)
 
 
-def write_tokens(path):
+def write_tokens(path, vocabulary=VOCABULARY):
     ids = array.array("H", os.urandom(2 << 20))
-    path.write_bytes(array.array("H", (value % VOCABULARY for value in ids)).tobytes())
+    path.write_bytes(array.array("H", (value % vocabulary for value in ids)).tobytes())
 
 
 def compare(options, work, shape, precision):
