@@ -111,13 +111,21 @@ void for_each_element(const Stream& stream, In x, Activation activation, Body&& 
   });
 }
 
+/// load_n from a tensor that is gone over once.
+template <class S>
+Vec<Accumulator<S>> load_stream(const S* p, std::int64_t n) {
+  prefetch_ahead(p);
+  return load_n(p, n);
+}
+
 }  // namespace
 
 void activation(Stream& stream, Out y, In x, Activation activation) {
   const bool around_caches = goes_around_caches(y);
   for_each_element(stream, x, activation, [&]<class S, class F>(std::int64_t i, std::int64_t n) {
     using A = Accumulator<S>;
-    store_n(y.as<S>() + i, F::template at<A>(load_n(x.as<S>() + i, n)).value, n, around_caches);
+    store_n(y.as<S>() + i, F::template at<A>(load_stream(x.as<S>() + i, n)).value, n,
+            around_caches);
   });
 }
 
@@ -125,8 +133,8 @@ void activation_grad(Stream& stream, Out dx, In dy, In x, Activation activation)
   const bool around_caches = goes_around_caches(dx);
   for_each_element(stream, x, activation, [&]<class S, class F>(std::int64_t i, std::int64_t n) {
     using A = Accumulator<S>;
-    const Vec<A> slope = F::template at<A>(load_n(x.as<S>() + i, n)).slope;
-    store_n(dx.as<S>() + i, load_n(dy.as<S>() + i, n) * slope, n, around_caches);
+    const Vec<A> slope = F::template at<A>(load_stream(x.as<S>() + i, n)).slope;
+    store_n(dx.as<S>() + i, load_stream(dy.as<S>() + i, n) * slope, n, around_caches);
   });
 }
 
@@ -134,8 +142,8 @@ void gated_activation(Stream& stream, Out y, In gate, In up, Activation activati
   const bool around_caches = goes_around_caches(y);
   for_each_element(stream, gate, activation, [&]<class S, class F>(std::int64_t i, std::int64_t n) {
     using A = Accumulator<S>;
-    const Vec<A> value = F::template at<A>(load_n(gate.as<S>() + i, n)).value;
-    store_n(y.as<S>() + i, value * load_n(up.as<S>() + i, n), n, around_caches);
+    const Vec<A> value = F::template at<A>(load_stream(gate.as<S>() + i, n)).value;
+    store_n(y.as<S>() + i, value * load_stream(up.as<S>() + i, n), n, around_caches);
   });
 }
 
@@ -144,9 +152,9 @@ void gated_activation_grad(Stream& stream, Out dgate, Out dup, In dy, In gate, I
   const bool around_caches = goes_around_caches(dgate) && goes_around_caches(dup);
   for_each_element(stream, gate, activation, [&]<class S, class F>(std::int64_t i, std::int64_t n) {
     using A = Accumulator<S>;
-    const Curve<A> f = F::template at<A>(load_n(gate.as<S>() + i, n));
-    const Vec<A> g = load_n(dy.as<S>() + i, n);
-    const Vec<A> u = load_n(up.as<S>() + i, n);
+    const Curve<A> f = F::template at<A>(load_stream(gate.as<S>() + i, n));
+    const Vec<A> g = load_stream(dy.as<S>() + i, n);
+    const Vec<A> u = load_stream(up.as<S>() + i, n);
     store_n(dgate.as<S>() + i, g * u * f.slope, n, around_caches);
     store_n(dup.as<S>() + i, g * f.value, n, around_caches);
   });
