@@ -4,9 +4,9 @@
 //   jobs      C is cut into equal rectangles (at most 3072 x 3072). Threads take one after another:
 //             no barriers, and none adds into another's numbers. The grid is chosen per shape so
 //             that all threads are busy (gemm_plan.h). A job does, for each
-//   block_k   (at most 384 words of K, in ascending order):
+//   block_k   (at most 512 words of K, in ascending order):
 //               pack its rows of a into strips of tile_rows rows             (L2 or L3 cache)
-//   block_n       for each at most 256 columns:
+//   block_n       for each at most 192 columns:
 //                 pack the block of b into strips of tile_columns columns    (L2 cache)
 //                 for each strip of a, for each strip of b:
 //   tile            tile_rows x tile_columns sums in registers += a * b      (L1 cache)

@@ -28,11 +28,11 @@ inline std::int64_t equal_block(std::int64_t count, std::int64_t limit, std::int
 
 template <class W>
 struct GemmLimits {
-  /// Depth of a block: a strip of a (9 to 32 KiB) stays in the first-level cache.
+  /// Depth of a block: a strip of a (12 to 32 KiB) stays in the first-level cache.
   static constexpr std::int64_t k = W::block_words * W::depth;
   /// Columns of a block of b: with that depth 384 KiB, most of the smallest second-level cache in
   /// use (512 KiB).
-  static constexpr std::int64_t n = 1024 / std::int64_t(sizeof(typename W::Word));
+  static constexpr std::int64_t n = 768 / std::int64_t(sizeof(typename W::Word));
   /// A job's rows and columns: as many as memory allows, because every job packs its rows of a and
   /// its columns of b anew, at the speed of the third-level cache. Where c cannot hold partial sums,
   /// a job keeps them in a rectangle of its own.

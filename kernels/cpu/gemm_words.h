@@ -32,7 +32,7 @@ struct WidenedWords {
   static constexpr int tile_columns = simd_tile_vectors * lanes<Sum>;
   /// Measured: packing a word costs as much time as so many multiply-adds of words.
   static constexpr double packing_cost = 28;
-  static constexpr int block_words = 1536 / int(sizeof(Word));  ///< depth of a packed block
+  static constexpr int block_words = 2048 / int(sizeof(Word));  ///< depth of a packed block
   /// Words lie in a K-contiguous factor as they are: tiles can read it without packing.
   static constexpr bool lie_in_place = std::is_same_v<S, Word>;
 
@@ -58,7 +58,7 @@ struct PairedWords {
   static constexpr int tile_rows = simd_tile_rows;
   static constexpr int tile_columns = simd_tile_vectors * lanes<float>;
   static constexpr double packing_cost = 28;
-  static constexpr int block_words = 384;
+  static constexpr int block_words = 512;
   static constexpr bool lie_in_place = true;
 
   static Vec<float> multiply_add(Vec<Word> a, Vec<Word> b, Vec<float> sum) {
