@@ -29,8 +29,7 @@ done
 
 cmake --preset cpu -DBOOSTR_TESTS=ON >/dev/null
 cmake --build build --target benchmarks boostr-train
-mkdir -p "$results"
-rm -f "$results"/*.json
+mkdir -p "$results"  # results of parts that are not run now stay, and so do their tables
 
 # The BLAS for the same instruction set.
 [ "${level[*]}" != --level=avx2 ] || export OPENBLAS_CORETYPE=Haswell
@@ -51,7 +50,9 @@ for part in "${parts[@]}"; do
         # shellcheck disable=SC2046
         mpirun --bind-to none -np "$ranks" build/bin/comm_bench "${quick[@]}" $(out "comm$ranks")
       done ;;
-    step) python3 tests/benchmarks/step.py "${quick[@]}" "${torch[@]}" --json "$results/step.json" ;;
+    step)
+      python3 tests/benchmarks/step.py --profile "${quick[@]}" "${torch[@]}" \
+        --json "$results/step.json" ;;
     scaling)
       pictures=docs
       [ $tables = yes ] || pictures=$results
