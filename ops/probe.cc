@@ -42,14 +42,16 @@ std::int64_t last_cache_bytes() {
 
 double measured_peak_flops(DType dtype, double seconds, Device device) {
   constexpr int runs = 5;
-  // Doubles the length until a run is long enough for the clock and for a processor to wake up.
+  const auto begin = Clock::now();
+  // Doubles the length until a run is long enough for the clock. What is measured meanwhile does
+  // not count: a processor sleeps at first, and then runs faster than it can for long.
   std::int64_t rounds = 1;
-  Measurement last = measure(dtype, rounds, device);
-  while (last.seconds < seconds / runs) last = measure(dtype, rounds *= 2, device);
-  double best = last.flops / last.seconds;
-  for (int run = 1; run < runs; ++run) {
-    last = measure(dtype, rounds, device);
-    best = std::max(best, last.flops / last.seconds);
+  while (seconds_since(begin) < seconds)
+    if (measure(dtype, rounds, device).seconds < seconds / runs) rounds *= 2;
+  double best = 0;
+  for (int run = 0; run < runs; ++run) {
+    const Measurement now = measure(dtype, rounds, device);
+    best = std::max(best, now.flops / now.seconds);
   }
   return best;
 }
