@@ -42,9 +42,9 @@ bool SharedBoard::everyone_entered(std::uint64_t sequence) const {
   return true;
 }
 
-bool SharedBoard::everyone_left(std::uint64_t sequence) const {
+bool SharedBoard::everyone_passed(std::uint64_t CallSlot::*word, std::uint64_t sequence) const {
   for (int rank = 0; rank < size(); ++rank) {
-    if (load(slot(rank, sequence).left) < sequence + 1) return false;
+    if (load(slot(rank, sequence).*word) < sequence + 1) return false;
   }
   return true;
 }
@@ -54,13 +54,6 @@ void SharedBoard::check_signatures(std::uint64_t sequence) const {
   for (int rank = 0; rank < size(); ++rank) {
     check_same(mine, rank_, slot(rank, sequence).signature, rank, sequence);
   }
-}
-
-bool SharedBoard::everyone_reduced(std::uint64_t sequence) const {
-  for (int rank = 0; rank < size(); ++rank) {
-    if (load(slot(rank, sequence).reduced) < sequence + 1) return false;
-  }
-  return true;
 }
 
 std::vector<std::byte*> SharedBoard::inputs_in_windows(std::uint64_t sequence,

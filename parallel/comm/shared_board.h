@@ -75,8 +75,12 @@ class SharedBoard {
   /// Publishes this rank's call.
   void enter(std::uint64_t sequence, const Call& call);
   bool everyone_entered(std::uint64_t sequence) const;
-  bool everyone_left(std::uint64_t sequence) const;
-  bool everyone_reduced(std::uint64_t sequence) const;
+  bool everyone_reduced(std::uint64_t sequence) const {
+    return everyone_passed(&CallSlot::reduced, sequence);
+  }
+  bool everyone_left(std::uint64_t sequence) const {
+    return everyone_passed(&CallSlot::left, sequence);
+  }
   /// Throws Error(communication) if another rank called something else.
   void check_signatures(std::uint64_t sequence) const;
   /// Where each rank's input lies if all that matter lie in windows; empty otherwise.
@@ -96,6 +100,9 @@ class SharedBoard {
   std::uint64_t drained_rounds = 0;
 
  private:
+  /// Whether this word of every rank's slot is that of the collective, or of a later one.
+  bool everyone_passed(std::uint64_t CallSlot::*word, std::uint64_t sequence) const;
+
   int rank_;
   SharedSegments memory_;
   std::vector<SharedSegments> windows_;
