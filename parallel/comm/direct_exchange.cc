@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/runtime/buffer.h"
 #include "parallel/comm/reduce.h"
 
 namespace boostr {
@@ -58,7 +59,7 @@ void DirectReduction::reduce_part() {
   const std::size_t width = call_.element_bytes();
   const auto block = static_cast<std::int64_t>(direct_bytes / width);
   const std::int64_t end = begin_of(board_.rank() + 1);
-  std::vector<std::byte> copies(static_cast<std::size_t>(board_.size()) * direct_bytes);
+  const Buffer copies(static_cast<std::size_t>(board_.size()) * direct_bytes);
   std::vector<const std::byte*> inputs(static_cast<std::size_t>(board_.size()));
   for (std::int64_t first = begin_of(board_.rank()); first < end; first += block) {
     const std::int64_t count = std::min(block, end - first);
