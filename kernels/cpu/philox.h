@@ -17,11 +17,10 @@ using Words = Vec<std::uint64_t>;
 
 /// The whole product of each word and `factor`.
 inline Words multiply_words(Words words, std::uint32_t factor) {
-#if defined(__AVX512F__)
-  // Masked, all lanes kept: GCC calls the plain form's undefined lanes uninitialised.
+#if defined(BOOSTR_SIMD_AVX512)
   return reinterpret_cast<Words>(
-      _mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(words), _mm512_set1_epi64(factor)));
-#elif defined(__AVX2__) && !defined(BOOSTR_SIMD_BYTES)
+      _mm512_maskz_mul_epu32(0xff, reinterpret_cast<__m512i>(words), _mm512_set1_epi64(factor)));
+#elif defined(BOOSTR_SIMD_AVX2)
   return reinterpret_cast<Words>(
       _mm256_mul_epu32(reinterpret_cast<__m256i>(words), _mm256_set1_epi64x(factor)));
 #else
