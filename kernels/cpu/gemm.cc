@@ -78,8 +78,9 @@ class Gemm {
   };
   /// The rows of a in one block of K.
   struct Left {
-    const Word* packed;       ///< strips of `words` words
-    const Storage* in_place;  ///< where whole strips are read instead; may be null
+    const Word* packed;          ///< strips of `words` words
+    const Storage* in_place;     ///< where the first rows are read instead
+    std::int64_t in_place_rows;  ///< whole strips, or none
     std::int64_t words;
   };
   /// A rectangle of one item of the batch.
@@ -114,12 +115,11 @@ class Gemm {
       const Range k{block * plan_.block_k, std::min(k_, (block + 1) * plan_.block_k)};
       const std::int64_t words = round_up(divide_up(k.size(), W::depth), W::grain);
       const Left left{.packed = buffers.a,
-                      .in_place = in_place_ ? a.at(job.m.begin, k.begin) : nullptr,
+                      .in_place = a.at(job.m.begin, k.begin),
+                      .in_place_rows = in_place_ ? job.m.size() / W::tile_rows * W::tile_rows : 0,
                       .words = words};
-      // The last strip is not whole: it is packed, with zeros.
-      const std::int64_t strips =
-          in_place_ ? job.m.size() / W::tile_rows * W::tile_rows : std::int64_t(0);
-      pack_left<W>(a, {job.m.begin + strips, job.m.end}, k, words, buffers.a + strips * words);
+      pack_left<W>(a, {job.m.begin + left.in_place_rows, job.m.end}, k, words,
+                   buffers.a + left.in_place_rows * words);
       for (std::int64_t j = job.n.begin; j < job.n.end; j += plan_.block_n) {
         const Range n{j, std::min(job.n.end, j + plan_.block_n)};
         pack<W, W::tile_columns>(b, n, k, words, buffers.b);
@@ -171,7 +171,7 @@ class Gemm {
   void multiply_strips(const Left& a, std::int64_t row, const Word* b,
                        const TileTarget<W, T>& tile) const {
     if constexpr (W::lie_in_place) {
-      if (a.in_place != nullptr && tile.rows == W::tile_rows)
+      if (row < a.in_place_rows)
         return multiply_tile(a.words, LeftInPlace<W>{a.in_place + row * a_.stride, a_.stride}, b,
                              tile);
     }

@@ -100,11 +100,7 @@ template <class C>
                                      const std::uint32_t* b,
                                      const TileTarget<AmxWords, C>& target) {
   const std::uint32_t* a = left.at;
-  for (std::int64_t i = 0; i < target.rows; ++i) {
-    __builtin_prefetch(target.c + i * target.c_stride, 1);
-    if (sizeof(C) * AmxWords::tile_columns > 64)
-      __builtin_prefetch(target.c + i * target.c_stride + 16, 1);
-  }
+  target.prefetch();
   AmxSums unit;
   for (std::int64_t k = 0; k < words; k += amx_side) {
     // b comes from the second-level cache: two steps ahead.

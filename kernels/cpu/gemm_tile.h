@@ -40,11 +40,10 @@ struct TileTarget {
                  : body.template operator()<false, false>();
   }
 
-  /// Fetches the tile's part of c ahead of writing it.
+  /// Fetches the tile's rows of c ahead of writing them.
   void prefetch() const {
     constexpr int line = 64 / sizeof(C);
-#pragma GCC unroll 32
-    for (int i = 0; i < W::tile_rows; ++i)
+    for (std::int64_t i = 0; i < rows; ++i)
       for (int j = 0; j < W::tile_columns; j += line) __builtin_prefetch(c + i * c_stride + j, 1);
   }
 };
