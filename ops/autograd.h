@@ -22,8 +22,11 @@
 /// must not write to them; a `dy` may be shared with other edges, so it must not be written either.
 namespace boostr {
 
-/// Writes (`accumulate` false) or adds the gradient of one input into `grad`, of accumulator type.
-using GradInto = std::function<void(const Tensor& dy, const Tensor& grad, bool accumulate)>;
+/// Writes (`accumulate` false) or adds the gradient of one input into `grad`.
+struct GradInto {
+  std::function<void(const Tensor& dy, const Tensor& grad, bool accumulate)> write;
+  bool any_dtype;  ///< else `grad` is of accumulator type
+};
 /// Returns the gradients of the edge's inputs in their order.
 using GradOf = std::function<std::vector<Tensor>(const Tensor& dy)>;
 
@@ -40,7 +43,15 @@ struct Edge {
   /// gradient(dy, grad, accumulate) writes straight into the gradient's memory: for weights.
   template <std::invocable<const Tensor&, const Tensor&, bool> F>
   Edge(Tensor input, F gradient)
-      : inputs{std::move(input)}, compute(GradInto(std::move(gradient))) {}
+      : inputs{std::move(input)}, compute(GradInto{std::move(gradient), false}) {}
+  /// The same of a product, which adds into every type at no cost: for data that several products
+  /// read.
+  template <std::invocable<const Tensor&, const Tensor&, bool> F>
+  static Edge of_product(Tensor input, F gradient) {
+    Edge edge(std::move(input), std::move(gradient));
+    std::get<GradInto>(edge.compute).any_dtype = true;
+    return edge;
+  }
   /// {dq, dk, dv} = gradient(dy)
   Edge(std::vector<Tensor> several, GradOf gradient)
       : inputs(std::move(several)), compute(std::move(gradient)) {}

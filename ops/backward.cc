@@ -88,9 +88,9 @@ void deliver_to_parameter(Leaf& leaf, const Tensor& dy) {
   leaf.has_grad = true;
 }
 
-/// The node holds the only other handle to these bytes, and nobody outside owns them.
-bool owned_by_node_and(const Tensor& pending) {
-  return pending.storage().use_count() == 2 && pending.storage()->buffer;
+/// The node holds the only handle to these bytes, and nobody outside owns them.
+bool owned_by_node(const Tensor& pending) {
+  return pending.storage().use_count() == 1 && pending.storage()->buffer;
 }
 
 }  // namespace
@@ -201,33 +201,36 @@ class BackwardPass {
 
   void run_into(const std::shared_ptr<Node>& input, const GradInto& gradient, const Tensor& dy) {
     if (input->leaf) {
-      gradient(dy, grad_of(*input->leaf), input->leaf->has_grad);
+      gradient.write(dy, grad_of(*input->leaf), input->leaf->has_grad);
       input->leaf->has_grad = true;
       return;
     }
-    const Tensor grad =
-        Tensor::empty(input->shape, accumulator_of(input->grad_dtype), input->device);
-    gradient(dy, grad, false);
+    const DType dtype = gradient.any_dtype ? input->grad_dtype : accumulator_of(input->grad_dtype);
+    if (input->pending.defined() && input->grad_dtype == dtype)
+      return gradient.write(dy, writable_pending(*input), true);
+    const Tensor grad = Tensor::empty(input->shape, dtype, input->device);
+    gradient.write(dy, grad, false);
     receive(input, grad);
   }
 
   void receive(const std::shared_ptr<Node>& node, const Tensor& dy) {
     if (node->leaf) return deliver_to_parameter(*node->leaf, dy);
     expect(!node->consumed, node->op, ": a backward already ran through this graph");
-    if (!node->pending.defined()) {
-      node->pending = converted(dy.detach(), node->grad_dtype);
-      if (!node->is_input) ready_.push(node);
-      return;
+    if (node->pending.defined()) return add_into(writable_pending(*node), dy);
+    node->pending = converted(dy.detach(), node->grad_dtype);
+    if (!node->is_input) ready_.push(node);
+  }
+
+  /// What the node received so far, in bytes of its own: the first gradient may be shared with
+  /// another edge (add hands out dy itself).
+  static const Tensor& writable_pending(Node& node) {
+    if (!owned_by_node(node.pending)) {
+      const Tensor own =
+          Tensor::empty(node.pending.shape(), node.pending.dtype(), node.pending.device());
+      copy_into(own, node.pending);
+      node.pending = own;
     }
-    // The first gradient may be shared with another edge (add hands out dy itself): write only to
-    // what is ours.
-    Tensor sum = node->pending;
-    if (!owned_by_node_and(sum)) {
-      sum = Tensor::empty(sum.shape(), sum.dtype(), sum.device());
-      copy_into(sum, node->pending);
-    }
-    add_into(sum, dy);
-    node->pending = sum;
+    return node.pending;
   }
 
   static constexpr std::uint64_t no_node = std::numeric_limits<std::uint64_t>::max();

@@ -19,10 +19,9 @@ void gemm(const Tensor& c, const Tensor& a, const Tensor& b, const Tensor& bias,
             options);
 }
 
-Tensor grad_x(const Tensor& dy, const Tensor& x, const Tensor& weight) {
-  const Tensor dx = Tensor::empty(x.shape(), x.dtype(), x.device());
-  gemm(as_rows(dx), as_rows(converted(dy, x.dtype())), weight, {}, {});
-  return dx;
+void add_grad_x(const Tensor& dy, const Tensor& weight, const Tensor& grad, bool accumulate) {
+  gemm(as_rows(grad), as_rows(converted(dy, weight.dtype())), weight, {},
+       {.accumulate = accumulate});
 }
 
 void add_grad_weight(const Tensor& dy, const Tensor& x, const Tensor& grad, bool accumulate) {
@@ -50,11 +49,13 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   }
   const Tensor y = Tensor::empty(x.shape().with_back(n), x.dtype(), x.device());
   gemm(as_rows(y), as_rows(x), weight, bias, {.transpose_b = true});
-  return record("linear", y,
-                {{x, [=](const Tensor& dy) { return grad_x(dy, x, weight); }},
-                 {weight, [=](const Tensor& dy, const Tensor& grad,
-                              bool accumulate) { add_grad_weight(dy, x, grad, accumulate); }},
-                 {bias, add_grad_bias}});
+  return record(
+      "linear", y,
+      {Edge::of_product(x, [=](const Tensor& dy, const Tensor& grad,
+                               bool accumulate) { add_grad_x(dy, weight, grad, accumulate); }),
+       Edge::of_product(weight, [=](const Tensor& dy, const Tensor& grad,
+                                    bool accumulate) { add_grad_weight(dy, x, grad, accumulate); }),
+       {bias, add_grad_bias}});
 }
 
 }  // namespace boostr

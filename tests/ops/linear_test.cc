@@ -1,5 +1,6 @@
 #include "ops/linear.h"
 
+#include "ops/elementwise.h"
 #include "ops/matmul.h"
 #include "tests/ops/op_case.h"
 #include "tests/reference/gemm.h"
@@ -44,6 +45,28 @@ OpCase tied_case() {
   return c;
 }
 
+/// Products that add to a gradient that other edges began: with `residual` to one that is shared
+/// with the product's own dy.
+OpCase branches_case(bool residual) {
+  constexpr std::int64_t tokens = 7, width = 5;
+  OpCase c = linear_case(tokens, width, width, false);
+  c.name = residual ? "residual" : "branches";
+  if (!residual) c.inputs.push_back(OpInput(c.inputs[1]));
+  const auto once = c.reference;
+  c.op = [residual](const std::vector<Tensor>& in) {
+    const Tensor y = add(in[0], linear(in[0], in[1]));
+    return residual ? y : add(y, linear(in[0], in[2]));
+  };
+  c.reference = [once, residual](const std::vector<Doubles>& in) {
+    Doubles y = once({in[0], in[1]});
+    const Doubles other = residual ? Doubles(y.size()) : once({in[0], in[2]});
+    for (std::size_t i = 0; i < y.size(); ++i) y[i] += in[0][i] + other[i];
+    return y;
+  };
+  c.slack = 2.0;
+  return c;
+}
+
 OpCase matmul_case(bool transpose_a, bool transpose_b) {
   constexpr std::int64_t batch = 2, m = 7, n = 9, k = 5;
   OpCase c;
@@ -73,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(Linear, OpTest,
                          ::testing::Values(linear_case(1, 1, 1, false), linear_case(7, 33, 5, true),
                                            linear_case(33, 7, 35, false),
                                            linear_case(19, 17, 70, true), data_weight_case(),
-                                           tied_case()),
+                                           tied_case(), branches_case(false), branches_case(true)),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Matmul, OpTest,
                          ::testing::Values(matmul_case(false, false), matmul_case(false, true),
