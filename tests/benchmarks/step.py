@@ -48,8 +48,8 @@ def flops_per_step(batch, sequence):
 class Runner:
     """One way to train: what it is called, and run(shape, precision) -> measurements."""
 
-    def __init__(self, name, run):
-        self.name, self.run = name, run
+    def __init__(self, name, run, ranks=None):
+        self.name, self.run, self.ranks = name, run, ranks
         self.milliseconds, self.peak_bytes, self.start_up, self.first = [], [], [], []
 
     def turn(self, shape, precision, warm_up):
@@ -73,7 +73,7 @@ class Runner:
             "start_up": statistics.median(self.start_up),
             "first_step": statistics.median(self.first) / 1e3,
             "steps": len(self.milliseconds),
-        }
+        } | ({"ranks": self.ranks} if self.ranks else {})
 
 
 def write_recipe(options, work, shape, precision, ranks):
@@ -114,7 +114,7 @@ def boostr(options, work, ranks, peaks):
             "loss": steps[-1]["loss"],
         }
 
-    return Runner(f"boostr, {ranks} x {options.threads // ranks}", run)
+    return Runner(f"boostr, {ranks} x {options.threads // ranks}", run, ranks)
 
 
 def pytorch(options, mode):
@@ -167,21 +167,50 @@ def compare(options, work, shape, precision):
 
 
 def profile(options, work, shape, precision):
-    """Where the time of a step of one rank goes, kernel by kernel."""
+    """Shows where the time of a step of one rank goes, kernel by kernel; returns the trace's events."""
     recipe = write_recipe(options, work, shape, precision, 1)
+    trace = recipe.parent / "trace.json"
     print(f"\nB{shape[0]} T{shape[1]} {precision}, 1 x {options.threads}", flush=True)
     subprocess.run([options.program, "profile", str(recipe), f"--steps={options.steps}",
-                    f"--trace={recipe.parent / 'trace.json'}"], check=True)
+                    f"--trace={trace}"], check=True)
+    return json.loads(trace.read_text())["traceEvents"]
+
+
+def add_floors(rows, events, shape, precision):
+    """What several ranks cannot beat, in their rows: the step of one rank, and what they do more.
+
+    Each further replica updates all parameters again, and the gradients are summed, each input read
+    and each result written once. This takes as long as AdamW does for as many bytes.
+    """
+    updates = [event for event in events if event["name"] == "adamw"]
+    state_bytes = updates[0]["args"]["bytes"]
+    bytes_per_ms = 1e3 * statistics.median(state_bytes / event["dur"] for event in updates)
+    gradient_bytes = sum(event["args"]["bytes"] for event in events if event["name"] == "all_reduce"
+                         and event["args"]["dtype"] == "f32") / len(updates)
+    ours = [row for row in rows if (row["batch"], row["sequence"], row["precision"]) == (*shape, precision)
+            and "ranks" in row]
+    for row in ours:
+        if row["ranks"] > 1:
+            more = (row["ranks"] - 1) * state_bytes + 2 * row["ranks"] * gradient_bytes
+            row["floor"] = ours[0]["milliseconds"] + more / bytes_per_ms
 
 
 def print_rows(rows):
     print(f"{'':16}{'who':18}{'ms/step':>9}{'tokens/s':>10}{'MFU %':>7}{'GiB':>7}"
-          f"{'start s':>9}{'step 1 s':>9}")
+          f"{'start s':>9}{'step 1 s':>9}   fastest to slowest, ms")
     for row in rows:
         label = f"B{row['batch']} T{row['sequence']} {row['precision']}"
         print(f"{label:16}{row['who']:18}{row['milliseconds']:9.0f}"
               f"{row['tokens_per_second']:10.1f}{100 * row['mfu']:7.1f}{row['peak_gib']:7.2f}"
-              f"{row['start_up']:9.2f}{row['first_step']:9.2f}")
+              f"{row['start_up']:9.2f}{row['first_step']:9.2f}"
+              f"   {row['fastest']:.0f} to {row['slowest']:.0f}")
+
+
+def print_floors(rows):
+    for row in rows:
+        if "floor" in row:
+            print(f"B{row['batch']} T{row['sequence']} {row['precision']} {row['who']}: {row['milliseconds']:.0f} ms; "
+                  f"one rank's step, the further updates and the sum of gradients: {row['floor']:.0f} ms")
 
 
 def parse():
@@ -226,7 +255,8 @@ def main():
             rows += compare(options, work, shape, precision)
         print_rows(rows)
         for shape, precision in cases if options.profile else []:
-            profile(options, work, shape, precision)
+            add_floors(rows, profile(options, work, shape, precision), shape, precision)
+        print_floors(rows)
     if options.json:
         options.json.write_text(json.dumps({"load": os.getloadavg(), "rows": rows}, indent=1))
 

@@ -120,8 +120,13 @@ def collectives(result):
                   "x Open MPI, window", "x Open MPI, copies"], lines)
 
 
+def milliseconds(row):
+    floor = f", floor {row['floor']:.0f}" if "floor" in row else ""
+    return f"{row['milliseconds']:.0f} ({row['fastest']:.0f} to {row['slowest']:.0f}{floor})"
+
+
 def step(result):
-    lines = [[f"B{row['batch']} T{row['sequence']}", row["precision"], row["who"], f"{row['milliseconds']:.0f}",
+    lines = [[f"B{row['batch']} T{row['sequence']}", row["precision"], row["who"], milliseconds(row),
               f"{row['tokens_per_second']:.0f}", f"{100 * row['mfu']:.1f} % of {row['peak_gflops']:.0f} GFLOP/s",
               f"{row['peak_gib']:.2f}", f"{row['start_up']:.1f}", f"{row['first_step']:.1f}", row["steps"]]
              for row in result["rows"]]
