@@ -3,7 +3,8 @@
 #   tests/benchmarks/run.sh [options] [parts]
 # Parts: machine gemm attention loss row optimizer comm step scaling checkpoint (all of them without any).
 #   --quick       smaller sizes, fewer rounds
-#   --level=NAME  kernels of this instruction-set level (avx2, avx512, ...), not of the best one
+#   --level=NAME  a build with the kernels of this instruction-set level alone (avx2, avx512, ...), into
+#                 docs/performance-NAME.md if there is such a page
 #   --torch VENV  trains steps beside PyTorch too; makes this virtual environment if it is absent
 #   --results DIR keeps the measurements there (default: build/benchmarks)
 #   --no-tables   leaves docs/performance.md and its pictures as they are
@@ -12,27 +13,29 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-quick=() level=() torch=() parts=() results=build/benchmarks tables=yes
+quick=() torch=() parts=() build=build levels=() results='' tables=yes page=docs/performance.md pictures=docs
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=(--quick) ;;
-    --level=*) level=("$1") ;;
+    --level=*) build=build-${1#*=} levels=("-DBOOSTR_CPU_LEVELS=${1#*=}") page=docs/performance-${1#*=}.md pictures='' ;;
     --torch) torch=(--torch "$2"); shift ;;
     --results) results=$2; shift ;;
     --no-tables) tables=no ;;
-    -*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    -*) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
     *) parts+=("$1") ;;
   esac
   shift
 done
 [ ${#parts[@]} -gt 0 ] || parts=(machine gemm attention loss row optimizer comm step scaling checkpoint)
 
-cmake --preset cpu -DBOOSTR_TESTS=ON >/dev/null
-cmake --build build --target benchmarks boostr-train
+cmake --preset cpu -B "$build" -DBOOSTR_TESTS=ON "${levels[@]}" >/dev/null
+cmake --build "$build" --target benchmarks boostr-train
+: "${results:=$build/benchmarks}"
 mkdir -p "$results"  # results of parts that are not run now stay, and so do their tables
+[ $tables = yes ] && [ -n "$pictures" ] || pictures=$results
 
-# The BLAS for the same instruction set.
-[ "${level[*]}" != --level=avx2 ] || export OPENBLAS_CORETYPE=Haswell
+# The libraries beside ours for the same instruction set.
+if [ "$build" = build-avx2 ]; then export OPENBLAS_CORETYPE=Haswell MKL_ENABLE_INSTRUCTIONS=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2; fi
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
 
@@ -44,21 +47,20 @@ for part in "${parts[@]}"; do
   case $part in
     machine | gemm | attention | loss | row | optimizer)
       # shellcheck disable=SC2046
-      "build/bin/${part}_bench" "${quick[@]}" "${level[@]}" $(out "$part") ;;
+      "$build/bin/${part}_bench" "${quick[@]}" $(out "$part") ;;
     comm)
       for ranks in 2 4; do
         # shellcheck disable=SC2046
-        mpirun --bind-to none -np "$ranks" build/bin/comm_bench "${quick[@]}" $(out "comm$ranks")
+        mpirun --bind-to none -np "$ranks" "$build/bin/comm_bench" "${quick[@]}" $(out "comm$ranks")
       done ;;
     step)
       python3 tests/benchmarks/step.py --profile "${quick[@]}" "${torch[@]}" \
-        --json "$results/step.json" ;;
+        --program "$build/bin/boostr-train" --json "$results/step.json" ;;
     scaling)
-      pictures=docs
-      [ $tables = yes ] || pictures=$results
-      python3 tests/benchmarks/scaling.py "${quick[@]}" --pictures "$pictures" --json "$results/scaling.json" ;;
-    checkpoint) build/bin/checkpoint_bench "$results/checkpoint" ;;
+      python3 tests/benchmarks/scaling.py "${quick[@]}" --program "$build/bin/boostr-train" \
+        --pictures "$pictures" --json "$results/scaling.json" ;;
+    checkpoint) "$build/bin/checkpoint_bench" "$results/checkpoint" ;;
     *) echo "run.sh: there is no part '$part'" >&2; exit 2 ;;
   esac
 done
-[ $tables = no ] || python3 tests/benchmarks/tables.py "$results" docs/performance.md
+if [ $tables = yes ] && [ -e "$page" ]; then python3 tests/benchmarks/tables.py "$results" "$page"; fi
