@@ -1,4 +1,3 @@
-#include <cmath>
 #include <numbers>
 
 #include "kernels/cpu/attention_softmax.h"
@@ -52,36 +51,46 @@ class ForwardTask {
         panels_(panels) {}
 
   void run(Out out, Out lse, In q, In k, In v, double scale) const {
-    load_queries(q.as<S>(), A(scale * std::numbers::log2e));
     const std::int64_t begin = panel(panels_.begin).keys_begin,
                        end = panel(panels_.end - 1).keys_end;
+    const A factor = A(scale * std::numbers::log2e);
     for (std::int64_t first = begin / key_tile * key_tile; first < end; first += key_tile) {
       const std::int64_t count = std::min(key_tile, end - first);
       widen_rows(scratch_.k, key_rows(k.as<S>(), first, count), round_up(count, panel_rows));
       widen_rows(scratch_.v, key_rows(v.as<S>(), first, count), round_up(count, panel_rows));
       const std::int64_t next = first + count, next_count = std::min(key_tile, end - next);
+      FetchAhead ahead;
+      ahead.add(key_rows(v.as<S>(), next, next_count));
+      ahead.add(key_rows(k.as<S>(), next, next_count));
       for (std::int64_t i = panels_.begin; i < panels_.end; ++i) {
-        prefetch_rows(key_rows(k.as<S>(), next, next_count), i - panels_.begin, panels_.size());
-        prefetch_rows(key_rows(v.as<S>(), next, next_count), i - panels_.begin, panels_.size());
-        add_tile(i, first, count);
+        const Panel p = panel(i);
+        if (p.keys_begin >= next || p.keys_end <= first) continue;
+        const bool last = p.keys_end <= next;
+        if (p.keys_begin >= first) {
+          load_queries(i, p, q.as<S>(), factor);
+          if (i + 1 < panels_.end) ahead.add(query_rows(q.as<S>(), panel(i + 1)));
+        }
+        if (last) ahead.add(query_rows(out.as<S>(), p));
+        add_tile(i, p, first, count, ahead);
+        if (last) finish(i, p, out.as<S>(), lse.as<A>());
       }
     }
-    for (std::int64_t i = panels_.begin; i < panels_.end; ++i) finish(i, out.as<S>(), lse.as<A>());
   }
 
  private:
   Panel panel(std::int64_t index) const { return {shape_, visibility_, width, group_, index}; }
 
-  void load_queries(const S* q, A factor) const {
-    for (std::int64_t i = panels_.begin; i < panels_.end; ++i) {
-      const Panel p = panel(i);
-      const std::int64_t slot = i - panels_.begin;
-      const Rows<const S> rows{q + shape_.query_offset(b_, p.position, p.head),
-                               shape_.query_stride(), p.count, shape_.dim};
-      pack_transposed(scratch_.q + slot * scratch_.q_size, rows, factor);
-      std::fill_n(scratch_.out + slot * scratch_.out_size, scratch_.out_size, A{});
-      scratch_.state(slot).reset();
-    }
+  template <class T>
+  Rows<T> query_rows(T* source, const Panel& p) const {
+    return {source + shape_.query_offset(b_, p.position, p.head), shape_.query_stride(), p.count,
+            shape_.dim};
+  }
+
+  void load_queries(std::int64_t index, const Panel& p, const S* q, A factor) const {
+    const std::int64_t slot = index - panels_.begin;
+    pack_transposed(scratch_.q + slot * scratch_.q_size, query_rows(q, p), factor);
+    std::fill_n(scratch_.out + slot * scratch_.out_size, scratch_.out_size, A{});
+    scratch_.state(slot).reset();
   }
 
   Rows<const S> key_rows(const S* source, std::int64_t first, std::int64_t count) const {
@@ -89,38 +98,36 @@ class ForwardTask {
   }
 
   /// Adds the keys [first, first + count) to what panel `index` has seen.
-  void add_tile(std::int64_t index, std::int64_t first, std::int64_t count) const {
-    const Panel p = panel(index);
+  void add_tile(std::int64_t index, const Panel& p, std::int64_t first, std::int64_t count,
+                FetchAhead& ahead) const {
     const std::int64_t begin = std::max(p.keys_begin, first),
                        end = std::min(p.keys_end, first + count);
-    if (begin >= end) return;
     const std::int64_t slot = index - panels_.begin;
     const std::int64_t stride = tile_stride<A>(shape_.dim);
     const std::int64_t row = (begin - first) / panel_rows * panel_rows;
     A* const scores = scratch_.scores;
     multiply_rows(scores + row * width, scratch_.k + row * stride, stride,
                   scratch_.q + slot * scratch_.q_size, round_up(end - first, panel_rows) - row,
-                  shape_.dim);
+                  shape_.dim, ahead);
     mask_scores(scores, first, begin, end, p, visibility_);
     const SoftmaxState<A> state = scratch_.state(slot);
     A* const seen = scores + (begin - first) * width;
     softmax_tile(seen, end - begin, state);
     multiply_columns(scratch_.out + slot * scratch_.out_size, state.factor,
                      scratch_.v + (begin - first) * stride, stride, seen, padded_dim<A>(shape_.dim),
-                     end - begin);
+                     end - begin, ahead);
   }
 
-  void finish(std::int64_t index, S* out, A* lse) const {
-    const Panel p = panel(index);
+  void finish(std::int64_t index, const Panel& p, S* out, A* lse) const {
     const std::int64_t slot = index - panels_.begin;
     const SoftmaxState<A> state = scratch_.state(slot);
     for (int c = 0; c < width; ++c) state.factor[c] = 1 / state.sum[c];
-    const Rows<S> rows{out + shape_.query_offset(b_, p.position, p.head), shape_.query_stride(),
-                       p.count, shape_.dim};
-    unpack_transposed(rows, scratch_.out + slot * scratch_.out_size, state.factor);
+    unpack_transposed(query_rows(out, p), scratch_.out + slot * scratch_.out_size, state.factor);
     A* row = lse + shape_.lse_offset(b_, p.position, p.head);
-    for (std::int64_t c = 0; c < p.count; ++c)
-      row[c] = (state.peak[c] + std::log2(state.sum[c])) * A(std::numbers::ln2);
+    for_each_vector(p.count, lanes<A>, [&](std::int64_t c, std::int64_t n) {
+      const Vec<A> sum = log2_positive(load(state.sum + c)) + load(state.peak + c);
+      store_n(row + c, sum * A(std::numbers::ln2), n);
+    });
   }
 
   const AttentionShape& shape_;

@@ -1,9 +1,6 @@
-#include <atomic>
-#include <cmath>
-#include <memory>
 #include <numbers>
-#include <thread>
 
+#include "kernels/cpu/attention_grad_scratch.h"
 #include "kernels/cpu/attention_softmax.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel_for.h"
@@ -18,77 +15,6 @@
 // explained in attention_tile.h.
 namespace boostr::cpu::BOOSTR_ISA {
 namespace {
-
-/// Columns of dk and dv in a register tile.
-template <class A>
-constexpr int grad_width = grad_vectors* lanes<A>;
-
-/// One thread's workspace for a task of `panels` panels.
-template <class A>
-struct GradScratch {
-  GradScratch(Workspace& workspace, std::int64_t dim, std::int64_t panels)
-      : packed_size(dim * panel_width<A>),
-        dq_size(padded_dim<A>(dim) * panel_width<A>),
-        rows_size(panels * panel_width<A> * round_up(dim, grad_width<A>)),
-        k(workspace.take<A>(key_tile * tile_stride<A>(dim))),
-        v(workspace.take<A>(key_tile * tile_stride<A>(dim))),
-        q(workspace.take<A>(panels * packed_size)),
-        dout(workspace.take<A>(panels * packed_size)),
-        dq(workspace.take<A>(panels * dq_size)),
-        q_rows(workspace.take<A>(rows_size)),
-        dout_rows(workspace.take<A>(rows_size)),
-        p(workspace.take<A>(panels * key_tile * panel_width<A>)),
-        ds(workspace.take<A>(panels * key_tile * panel_width<A>)),
-        lse(workspace.take<A>(panels * panel_width<A>)),
-        delta(workspace.take<A>(panels * panel_width<A>)),
-        seen(workspace.take<Range>(panels)) {}
-
-  std::int64_t packed_size, dq_size, rows_size;
-  A *k, *v;               // [key_tile][tile_stride]
-  A *q, *dout;            // [panels][D][panel]; q times scale log2(e)
-  A* dq;                  // [panels][padded D][panel], not yet times scale
-  A *q_rows, *dout_rows;  // [D / grad_width][panels * panel][grad_width]; q times scale
-  A *p, *ds;              // [panels][key_tile][panel]
-  A *lse, *delta;         // [panels][panel]; lse in base 2
-  Range* seen;            // [panels]: rows of the key tile that the panel sees
-};
-
-/// A task's place in the line of tasks that add to the same dk and dv.
-struct Turn {
-  using Progress = std::atomic<std::int64_t>;
-
-  /// Waits until the task in front is past `tile`.
-  void wait(std::int64_t tile) const {
-    if (previous == nullptr) return;
-    while (previous->load(std::memory_order_acquire) <= tile) std::this_thread::yield();
-  }
-  void pass(std::int64_t tile) const { own->store(tile + 1, std::memory_order_release); }
-  void finish() const { pass(std::numeric_limits<std::int64_t>::max() - 1); }
-
-  Progress* previous;  ///< the first tile that the task in front has yet to add to; null for the
-                       ///< first task
-  Progress* own;
-};
-
-/// Which queries of which key/value head a task has: as many heads at a time as there are threads,
-/// their parts in ascending order.
-struct TaskPlace {
-  TaskPlace(std::int64_t task, std::int64_t groups, std::int64_t parts, std::int64_t threads) {
-    const std::int64_t first = task / (threads * parts) * threads;
-    const std::int64_t together = std::min(threads, groups - first);
-    group = first + (task - first * parts) % together;
-    part = (task - first * parts) / together;
-  }
-  std::int64_t group, part;
-};
-
-/// dk and dv in the arithmetic type, [B, S, G, D]: the outputs themselves, or the workspace for
-/// 16-bit types.
-template <class A>
-struct KeyGradients {
-  A* dk;
-  A* dv;
-};
 
 template <class S>
 class GradTask {
@@ -107,23 +33,37 @@ class GradTask {
 
   void run(Out dq, KeyGradients<A> gradients, In dout, const AttentionSaved& saved, double scale,
            const Turn& turn) const {
-    for (std::int64_t i = panels_.begin; i < panels_.end; ++i) load_queries(i, dout, saved, scale);
     const std::int64_t begin = panel(panels_.begin).keys_begin,
                        end = panel(panels_.end - 1).keys_end;
     for (std::int64_t tile = begin / key_tile; tile * key_tile < end; ++tile) {
       const std::int64_t first = tile * key_tile, count = std::min(key_tile, end - first);
       widen_rows(scratch_.k, key_rows(saved.k.as<S>(), first, count), round_up(count, panel_rows));
       widen_rows(scratch_.v, key_rows(saved.v.as<S>(), first, count), round_up(count, panel_rows));
-      for (std::int64_t i = panels_.begin; i < panels_.end; ++i)
-        differentiate_tile(i, first, count);
+      FetchAhead ahead;
+      const std::int64_t next = first + count, next_count = std::min(key_tile, end - next);
+      ahead.add(key_rows(saved.v.as<S>(), next, next_count));
+      ahead.add(key_rows(saved.k.as<S>(), next, next_count));
+      for (std::int64_t i = panels_.begin; i < panels_.end; ++i) {
+        const Panel p = panel(i);
+        const std::int64_t slot = i - panels_.begin;
+        scratch_.seen[slot] = {std::max(p.keys_begin - first, std::int64_t(0)),
+                               std::min(p.keys_end - first, count)};
+        if (scratch_.seen[slot].size() <= 0) continue;
+        if (p.keys_begin >= first) {
+          load_queries(slot, p, dout, saved, scale);
+          if (i + 1 < panels_.end) fetch_queries(panel(i + 1), dout, saved, ahead);
+        }
+        const bool last = p.keys_end <= next;
+        if (last) ahead.add(query_rows(dq.as<S>(), p));
+        differentiate_tile(slot, p, first, ahead);
+        if (last) store_queries(slot, p, dq.as<S>(), A(scale));
+      }
       turn.wait(tile);
       add_key_gradients(gradients.dv, scratch_.p, scratch_.dout_rows, first, count);
       add_key_gradients(gradients.dk, scratch_.ds, scratch_.q_rows, first, count);
       turn.pass(tile);
     }
     turn.finish();
-    for (std::int64_t i = panels_.begin; i < panels_.end; ++i)
-      store_queries(i, dq.as<S>(), A(scale));
   }
 
  private:
@@ -134,9 +74,15 @@ class GradTask {
             shape_.dim};
   }
 
-  void load_queries(std::int64_t index, In dout, const AttentionSaved& saved, double scale) const {
-    const Panel p = panel(index);
-    const std::int64_t slot = index - panels_.begin;
+  void fetch_queries(const Panel& p, In dout, const AttentionSaved& saved,
+                     FetchAhead& ahead) const {
+    ahead.add(query_rows(saved.out.as<S>(), p));
+    ahead.add(query_rows(dout.as<S>(), p));
+    ahead.add(query_rows(saved.q.as<S>(), p));
+  }
+
+  void load_queries(std::int64_t slot, const Panel& p, In dout, const AttentionSaved& saved,
+                    double scale) const {
     const Rows<const S> q = query_rows(saved.q.as<S>(), p), dy = query_rows(dout.as<S>(), p);
     pack_transposed(scratch_.q + slot * scratch_.packed_size, q, A(scale * std::numbers::log2e));
     pack_transposed(scratch_.dout + slot * scratch_.packed_size, dy, A(1));
@@ -183,31 +129,29 @@ class GradTask {
     return {source + shape_.key_offset(b_, first, group_), shape_.key_stride(), count, shape_.dim};
   }
 
-  /// p^T and ds^T of panel `index` for the keys [first, first + count), zero where it sees none;
-  /// adds to dq^T.
-  void differentiate_tile(std::int64_t index, std::int64_t first, std::int64_t count) const {
-    const Panel panel = this->panel(index);
-    const std::int64_t slot = index - panels_.begin, stride = tile_stride<A>(shape_.dim);
-    const Range seen{std::max(panel.keys_begin - first, std::int64_t(0)),
-                     std::min(panel.keys_end - first, count)};
-    scratch_.seen[slot] = seen;
-    if (seen.size() <= 0) return;
+  /// p^T and ds^T of a panel for the keys that it sees of the tile at `first`, zero where a register
+  /// tile reaches past them; adds to dq^T.
+  void differentiate_tile(std::int64_t slot, const Panel& panel, std::int64_t first,
+                          FetchAhead& ahead) const {
+    const std::int64_t stride = tile_stride<A>(shape_.dim);
+    const Range seen = scratch_.seen[slot];
     A* const p = scratch_.p + slot * key_tile * width;
     A* const ds = scratch_.ds + slot * key_tile * width;
     const std::int64_t row = seen.begin / panel_rows * panel_rows,
                        rows = round_up(seen.end, panel_rows) - row;
     multiply_rows(p + row * width, scratch_.k + row * stride, stride,
-                  scratch_.q + slot * scratch_.packed_size, rows, shape_.dim);
+                  scratch_.q + slot * scratch_.packed_size, rows, shape_.dim, ahead);
     multiply_rows(ds + row * width, scratch_.v + row * stride, stride,
-                  scratch_.dout + slot * scratch_.packed_size, rows, shape_.dim);
+                  scratch_.dout + slot * scratch_.packed_size, rows, shape_.dim, ahead);
     mask_scores(p, first, first + seen.begin, first + seen.end, panel, visibility_);
     differentiate_softmax(p, ds, seen, slot);
     multiply_columns(scratch_.dq + slot * scratch_.dq_size, static_cast<const A*>(nullptr),
                      scratch_.k + seen.begin * stride, stride, ds + seen.begin * width,
-                     padded_dim<A>(shape_.dim), seen.size());
+                     padded_dim<A>(shape_.dim), seen.size(), ahead);
   }
 
-  /// p: scores become probabilities; ds: dp becomes ds. Both zero outside the rows `seen`.
+  /// p: scores become probabilities; ds: dp becomes ds. Both zero where a register tile of dk and dv
+  /// reaches past the rows `seen`.
   [[gnu::noinline]] void differentiate_softmax(A* p, A* ds, Range seen, std::int64_t slot) const {
     RegisterTile<2, panel_vectors, A> row;
 #pragma GCC unroll 8
@@ -224,8 +168,8 @@ class GradTask {
         store(ds + at, probability * (load(ds + at) - row.rows[1][w]));
       }
     for (A* tile : {p, ds}) {
-      std::fill(tile, tile + seen.begin * width, A{});
-      std::fill(tile + seen.end * width, tile + key_tile * width, A{});
+      std::fill(tile + seen.begin / grad_rows * grad_rows * width, tile + seen.begin * width, A{});
+      std::fill(tile + seen.end * width, tile + round_up(seen.end, grad_rows) * width, A{});
     }
   }
 
@@ -254,7 +198,8 @@ class GradTask {
                                            std::int64_t key) const {
     std::int64_t slot = 0;
     while (slot < panels_.size() && scratch_.seen[slot].end <= key) ++slot;
-    for (std::int64_t i = 0; i < c.count; ++i) __builtin_prefetch(c.data + i * c.stride, 1);
+    for (std::int64_t i = 0; i < c.count; ++i)
+      for (int w = 0; w < W; ++w) __builtin_prefetch(c.data + i * c.stride + w * lanes<A>, 1);
     RegisterTile<grad_rows, W, A> tile{};
     for (; slot < panels_.size() && scratch_.seen[slot].begin < key + grad_rows; ++slot) {
       const A* corner = a + (slot * key_tile + key) * width;
@@ -276,11 +221,10 @@ class GradTask {
       }
   }
 
-  void store_queries(std::int64_t index, S* dq, A scale) const {
-    const std::int64_t slot = index - panels_.begin;
+  void store_queries(std::int64_t slot, const Panel& p, S* dq, A scale) const {
     A* const factor = scratch_.delta + slot * width;
     std::fill_n(factor, width, scale);
-    unpack_transposed(query_rows(dq, panel(index)), scratch_.dq + slot * scratch_.dq_size, factor);
+    unpack_transposed(query_rows(dq, p), scratch_.dq + slot * scratch_.dq_size, factor);
   }
 
   const AttentionShape& shape_;
@@ -297,49 +241,6 @@ std::int64_t panels_per_task(const AttentionShape& shape) {
   const std::int64_t queries = shape.dim <= 64 ? 192 : 96;
   return std::max<std::int64_t>(1, queries / panel_width<A>);
 }
-
-/// What all threads share.
-template <class A>
-struct SharedScratch {
-  SharedScratch(Workspace& workspace, In documents, Out dk, Out dv, std::int64_t tasks)
-      : bounds(workspace, documents),
-        progress(workspace.take<Turn::Progress>(tasks)),
-        sums{in_arithmetic_type(workspace, dk), in_arithmetic_type(workspace, dv)},
-        tasks(tasks),
-        numel(dk.shape.numel()) {}
-
-  static A* in_arithmetic_type(Workspace& workspace, Out gradient) {
-    return gradient.dtype == dtype_of<A> ? gradient.as<A>()
-                                         : workspace.take<A>(gradient.shape.numel());
-  }
-  void clear(const Stream& stream, In documents) const {
-    bounds.fill(documents);
-    for (std::int64_t i = 0; i < tasks; ++i) std::construct_at(progress + i, 0);
-    parallel_for(stream, numel, 4096, [&](std::int64_t begin, std::int64_t end) {
-      std::fill(sums.dk + begin, sums.dk + end, A{});
-      std::fill(sums.dv + begin, sums.dv + end, A{});
-    });
-  }
-  template <class S>
-  void round_to(const Stream& stream, S* dk, S* dv) const {
-    parallel_for(stream, numel, 4096, [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t i = begin;
-      for (; i + lanes<A> <= end; i += lanes<A>) {
-        store(dk + i, load(sums.dk + i));
-        store(dv + i, load(sums.dv + i));
-      }
-      for (; i < end; ++i) {
-        dk[i] = static_cast<S>(sums.dk[i]);
-        dv[i] = static_cast<S>(sums.dv[i]);
-      }
-    });
-  }
-
-  DocumentBounds bounds;
-  Turn::Progress* progress;  // [B * G][parts]
-  KeyGradients<A> sums;
-  std::int64_t tasks, numel;
-};
 
 template <class S>
 void attention_grad_of(Stream& stream, Out dq, Out dk, Out dv, In dout, const AttentionSaved& saved,

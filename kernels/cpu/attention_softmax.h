@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "kernels/cpu/attention_tile.h"
 
@@ -38,6 +39,23 @@ inline Vec<float> exp2_bounded(Vec<float> x) {
 }
 inline Vec<double> exp2_bounded(Vec<double> x) {
   for (int i = 0; i < lanes<double>; ++i) x[i] = std::exp2(x[i]);
+  return x;
+}
+
+/// log2(x) for normal numbers x = 2^e m, m in [sqrt(1/2), sqrt(2)): log m = 2 artanh((m - 1) /
+/// (m + 1)), whose series is exact in f32 after five terms. NaN stays NaN.
+inline Vec<float> log2_positive(Vec<float> x) {
+  constexpr std::int32_t root = 0x3f3504f3;  // the bits of sqrt(1/2)
+  const auto above = reinterpret_cast<Vec<std::int32_t>>(x) - root;
+  const auto m = reinterpret_cast<Vec<float>>((above & 0x7fffff) + root);
+  const Vec<float> s = (m - 1.0f) / (m + 1.0f), t = s * s;
+  constexpr float unit = 2 * std::numbers::log2e_v<float>;
+  Vec<float> p = splat(unit / 9);
+  for (const float c : {unit / 7, unit / 5, unit / 3, unit}) p = p * t + c;
+  return __builtin_convertvector(above >> 23, Vec<float>) + s * p + (x - x);
+}
+inline Vec<double> log2_positive(Vec<double> x) {
+  for (int i = 0; i < lanes<double>; ++i) x[i] = std::log2(x[i]);
   return x;
 }
 

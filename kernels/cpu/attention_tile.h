@@ -86,13 +86,60 @@ template <int M, int W, class A, class Element>
   }
 }
 
+/// A matrix of storage type S whose rows lie `stride` apart.
+template <class S>
+struct Rows {
+  S* data;
+  std::int64_t stride;
+  std::int64_t count;  ///< rows
+  std::int64_t dim;    ///< elements of a row
+};
+
+/// Rows that will soon be needed, asked for a few at a time between register tiles: the rows of one
+/// head lie far apart, which the hardware does not foresee, and asking for many at once would stall
+/// until most have arrived.
+class FetchAhead {
+ public:
+  /// Puts `rows` before those that were added earlier. Past the limit they are not fetched.
+  template <class S>
+  void add(Rows<S> rows) {
+    if (rows.count <= 0 || count_ == most) return;
+    constexpr std::int64_t size = sizeof(S);
+    pieces_[count_++] = {reinterpret_cast<const char*>(rows.data), rows.stride * size,
+                         rows.dim * size, rows.count};
+  }
+  void clear() { count_ = 0; }
+
+  /// Asks for the next rows.
+  void step() {
+    for (int i = 0; i < rows_per_step && count_ > 0; ++i) {
+      Piece& piece = pieces_[count_ - 1];
+      for (std::int64_t at = 0; at < piece.bytes; at += 64)
+        __builtin_prefetch(piece.row + at, 0, 2);
+      piece.row += piece.stride;
+      if (--piece.rows == 0) --count_;
+    }
+  }
+
+ private:
+  struct Piece {
+    const char* row;
+    std::int64_t stride, bytes, rows;
+  };
+  static constexpr int most = 8, rows_per_step = 2;
+  Piece pieces_[most];
+  int count_ = 0;
+};
+
 /// c [rows][panel] = a b for rows a multiple of panel_rows; a [rows][depth] lies by rows, b
 /// [depth][panel].
 template <class A>
 [[gnu::noinline]] inline void multiply_rows(A* c, const A* a, std::int64_t a_stride, const A* b,
-                                            std::int64_t rows, std::int64_t depth) {
+                                            std::int64_t rows, std::int64_t depth,
+                                            FetchAhead& ahead) {
   constexpr int width = panel_width<A>;
   for (std::int64_t first = 0; first < rows; first += panel_rows) {
+    ahead.step();
     RegisterTile<panel_rows, panel_vectors, A> tile{};
     const A* corner = a + first * a_stride;
     multiply_add(tile, depth, b, width,
@@ -110,9 +157,10 @@ template <class A>
 template <class A>
 [[gnu::noinline]] inline void multiply_columns(A* c, const A* factor, const A* a,
                                                std::int64_t a_stride, const A* b, std::int64_t rows,
-                                               std::int64_t depth) {
+                                               std::int64_t depth, FetchAhead& ahead) {
   constexpr int width = panel_width<A>;
   for (std::int64_t first = 0; first < rows; first += panel_rows) {
+    ahead.step();
     RegisterTile<panel_rows, panel_vectors, A> tile;
     A* corner = c + first * width;
 #pragma GCC unroll 8
@@ -169,15 +217,6 @@ template <class A>
   transpose_step<lanes<A> / 2, A>(square);
 }
 
-/// A matrix of storage type S whose rows lie `stride` apart.
-template <class S>
-struct Rows {
-  S* data;
-  std::int64_t stride;
-  std::int64_t count;  ///< rows
-  std::int64_t dim;    ///< elements of a row
-};
-
 /// packed [dim][panel] = factor * rows^T; columns past rows.count are zero.
 template <class S, class A = Accumulator<std::remove_const_t<S>>>
 [[gnu::noinline]] inline void pack_transposed(A* packed, Rows<S> rows, A factor) {
@@ -226,18 +265,6 @@ template <class S, class A = Accumulator<std::remove_const_t<S>>>
       store(tile + i * stride + d, Vec<A>{});
   }
   std::fill(tile + rows.count * stride, tile + padded_count * stride, A{});
-}
-
-/// Starts to bring piece `part` of `parts` of the rows into L2: rows of one head lie far apart,
-/// which the hardware does not foresee.
-template <class S>
-inline void prefetch_rows(Rows<S> rows, std::int64_t part, std::int64_t parts) {
-  const std::int64_t last = rows.count * (part + 1) / parts;
-  for (std::int64_t i = rows.count * part / parts; i < last; ++i) {
-    const char* row = reinterpret_cast<const char*>(rows.data + i * rows.stride);
-    const std::int64_t bytes = rows.dim * std::int64_t(sizeof(S));
-    for (std::int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(row + at, 0, 2);
-  }
 }
 
 }  // namespace boostr::cpu::BOOSTR_ISA
