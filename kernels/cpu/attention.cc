@@ -66,10 +66,7 @@ class ForwardTask {
         const Panel p = panel(i);
         if (p.keys_begin >= next || p.keys_end <= first) continue;
         const bool last = p.keys_end <= next;
-        if (p.keys_begin >= first) {
-          load_queries(i, p, q.as<S>(), factor);
-          if (i + 1 < panels_.end) ahead.add(query_rows(q.as<S>(), panel(i + 1)));
-        }
+        if (p.keys_begin >= first) load_queries(i, p, q.as<S>(), factor, ahead);
         if (last) ahead.add(query_rows(out.as<S>(), p));
         add_tile(i, p, first, count, ahead);
         if (last) finish(i, p, out.as<S>(), lse.as<A>());
@@ -86,11 +83,13 @@ class ForwardTask {
             shape_.dim};
   }
 
-  void load_queries(std::int64_t index, const Panel& p, const S* q, A factor) const {
+  void load_queries(std::int64_t index, const Panel& p, const S* q, A factor,
+                    FetchAhead& ahead) const {
     const std::int64_t slot = index - panels_.begin;
     pack_transposed(scratch_.q + slot * scratch_.q_size, query_rows(q, p), factor);
     std::fill_n(scratch_.out + slot * scratch_.out_size, scratch_.out_size, A{});
     scratch_.state(slot).reset();
+    if (index + 1 < panels_.end) ahead.add(query_rows(q, panel(index + 1)));
   }
 
   Rows<const S> key_rows(const S* source, std::int64_t first, std::int64_t count) const {

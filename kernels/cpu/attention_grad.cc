@@ -49,10 +49,9 @@ class GradTask {
         scratch_.seen[slot] = {std::max(p.keys_begin - first, std::int64_t(0)),
                                std::min(p.keys_end - first, count)};
         if (scratch_.seen[slot].size() <= 0) continue;
-        if (p.keys_begin >= first) {
-          load_queries(slot, p, dout, saved, scale);
-          if (i + 1 < panels_.end) fetch_queries(panel(i + 1), dout, saved, ahead);
-        }
+        if (p.keys_begin >= first) load_queries(slot, p, dout, saved, scale);
+        if (p.keys_begin >= first && i + 1 < panels_.end)
+          fetch_queries(panel(i + 1), dout, saved, ahead);
         const bool last = p.keys_end <= next;
         if (last) ahead.add(query_rows(dq.as<S>(), p));
         differentiate_tile(slot, p, first, ahead);
