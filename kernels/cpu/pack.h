@@ -1,0 +1,121 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "kernels/cpu/simd.h"
+
+// Several registers computed side by side. The instructions of an exponential each wait for the one
+// before, and a processor looks only so far ahead: written one register after the other, two or
+// three exponentials are under way at a time, written step by step for all registers of a pack, as
+// many as it has.
+namespace boostr::cpu::BOOSTR_ISA {
+
+/// Registers of the packs that loops over elements work on. Eight are faster in the caches, but fetch
+/// so much at a time that memory waits for instructions.
+inline constexpr int pack_size = 4;
+
+template <class A, int n>
+struct Pack {
+  Vec<A> part[n];
+};
+
+template <class A, class F, int... k>
+[[gnu::always_inline]] inline auto pack_of(F&& f, std::integer_sequence<int, k...>) {
+  return Pack<A, sizeof...(k)>{{f(k)...}};
+}
+/// f(0), f(1), ... f(n - 1).
+template <class A, int n, class F>
+[[gnu::always_inline]] inline Pack<A, n> pack_of(F&& f) {
+  return pack_of<A>(f, std::make_integer_sequence<int, n>());
+}
+/// f of the registers of one or more packs.
+template <class F, class A, int n, class... More>
+[[gnu::always_inline]] inline Pack<A, n> each(F&& f, const Pack<A, n>& a, const More&... more) {
+  return pack_of<A, n>([&](int k) { return f(a.part[k], more.part[k]...); });
+}
+
+template <class A, int n>
+inline Pack<A, n> operator+(const Pack<A, n>& a, const Pack<A, n>& b) {
+  return each([](Vec<A> x, Vec<A> y) { return x + y; }, a, b);
+}
+template <class A, int n>
+inline Pack<A, n> operator-(const Pack<A, n>& a, const Pack<A, n>& b) {
+  return each([](Vec<A> x, Vec<A> y) { return x - y; }, a, b);
+}
+template <class A, int n>
+inline Pack<A, n> operator*(const Pack<A, n>& a, const Pack<A, n>& b) {
+  return each([](Vec<A> x, Vec<A> y) { return x * y; }, a, b);
+}
+template <class A, int n>
+inline Pack<A, n> operator+(const Pack<A, n>& a, std::type_identity_t<A> b) {
+  return each([b](Vec<A> x) { return x + b; }, a);
+}
+template <class A, int n>
+inline Pack<A, n> operator-(const Pack<A, n>& a, std::type_identity_t<A> b) {
+  return each([b](Vec<A> x) { return x - b; }, a);
+}
+template <class A, int n>
+inline Pack<A, n> operator*(const Pack<A, n>& a, std::type_identity_t<A> b) {
+  return each([b](Vec<A> x) { return x * b; }, a);
+}
+/// In this order, where b is NaN so is the result.
+template <class A, int n>
+inline Pack<A, n> max(std::type_identity_t<A> a, const Pack<A, n>& b) {
+  return each([a](Vec<A> x) { return max(splat(a), x); }, b);
+}
+template <class A, int n>
+inline Pack<A, n> min(std::type_identity_t<A> a, const Pack<A, n>& b) {
+  return each([a](Vec<A> x) { return min(splat(a), x); }, b);
+}
+/// x > 0 ? a : b.
+template <class A, int n>
+inline Pack<A, n> where_positive(const Pack<A, n>& x, const Pack<A, n>& a, const Pack<A, n>& b) {
+  return each([](Vec<A> v, Vec<A> yes, Vec<A> no) { return v > 0 ? yes : no; }, x, a, b);
+}
+
+/// Elements at .. at + count - 1: those of n whole registers, or count < lanes of one.
+template <int n>
+struct Piece {
+  std::int64_t at, count;
+};
+
+template <class S, int n>
+inline Pack<Accumulator<S>, n> load(const S* p, Piece<n> piece) {
+  using A = Accumulator<S>;
+  if constexpr (n == 1)
+    return {{load_n(p + piece.at, piece.count)}};
+  else
+    return pack_of<A, n>([p = p + piece.at](int k) { return load(p + k * lanes<A>); });
+}
+template <class S, int n>
+inline void store(S* p, const Pack<Accumulator<S>, n>& v, Piece<n> piece, bool around_caches) {
+  using A = Accumulator<S>;
+  if constexpr (n == 1) {
+    store_n(p + piece.at, v.part[0], piece.count, around_caches);
+  } else if (around_caches) {
+    for (int k = 0; k < n; ++k) store_around_caches(p + piece.at + k * lanes<A>, v.part[k]);
+  } else {
+    for (int k = 0; k < n; ++k) store(p + piece.at + k * lanes<A>, v.part[k]);
+  }
+}
+
+/// prefetch_ahead for every line of the piece.
+template <class S, int n>
+inline void prefetch_ahead(const S* p, Piece<n> piece) {
+  constexpr int line = 64 / int(sizeof(S));
+  for (int i = 0; i < n * lanes<Accumulator<S>>; i += line) prefetch_ahead(p + piece.at + i);
+}
+
+/// Calls body with the pieces of 0 .. count - 1 in order. Flattened, as for_each_vector.
+template <class A, class Body>
+[[gnu::flatten]] inline void for_each_piece(std::int64_t count, Body&& body) {
+  constexpr std::int64_t whole = pack_size * lanes<A>;
+  std::int64_t i = 0;
+  for (; i + whole <= count; i += whole) body(Piece<pack_size>{i, whole});
+  for (; i < count; i += lanes<A>) body(Piece<1>{i, std::min<std::int64_t>(lanes<A>, count - i)});
+}
+
+}  // namespace boostr::cpu::BOOSTR_ISA
