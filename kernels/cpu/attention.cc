@@ -99,22 +99,17 @@ class ForwardTask {
   /// Adds the keys [first, first + count) to what panel `index` has seen.
   void add_tile(std::int64_t index, const Panel& p, std::int64_t first, std::int64_t count,
                 FetchAhead& ahead) const {
-    const std::int64_t begin = std::max(p.keys_begin, first),
-                       end = std::min(p.keys_end, first + count);
+    const SeenRows seen(p, visibility_, lanes<A>, first, count);
     const std::int64_t slot = index - panels_.begin;
     const std::int64_t stride = tile_stride<A>(shape_.dim);
-    const std::int64_t row = (begin - first) / panel_rows * panel_rows;
-    A* const scores = scratch_.scores;
-    multiply_rows(scores + row * width, scratch_.k + row * stride, stride,
-                  scratch_.q + slot * scratch_.q_size, round_up(end - first, panel_rows) - row,
-                  shape_.dim, ahead);
-    mask_scores(scores, first, begin, end, p, visibility_);
     const SoftmaxState<A> state = scratch_.state(slot);
-    A* const seen = scores + (begin - first) * width;
-    softmax_tile(seen, end - begin, state);
-    multiply_columns(scratch_.out + slot * scratch_.out_size, state.factor,
-                     scratch_.v + (begin - first) * stride, stride, seen, padded_dim<A>(shape_.dim),
-                     end - begin, ahead);
+    const Scores<A> scores{scratch_.scores, width};
+    multiply_rows(scores, scratch_.k, stride, scratch_.q + slot * scratch_.q_size, seen, shape_.dim,
+                  ahead);
+    mask_scores(scores, first, first + seen.first(), first + seen.last(), p, visibility_);
+    softmax_tile(scores.row(seen.first()), seen.last() - seen.first(), state);
+    multiply_columns(scratch_.out + slot * scratch_.out_size, state.factor, scratch_.v, stride,
+                     scores, padded_dim<A>(shape_.dim), seen, ahead);
   }
 
   void finish(std::int64_t index, const Panel& p, S* out, A* lse) const {

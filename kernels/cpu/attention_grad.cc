@@ -46,17 +46,16 @@ class GradTask {
       for (std::int64_t i = panels_.begin; i < panels_.end; ++i) {
         const Panel p = panel(i);
         const std::int64_t slot = i - panels_.begin;
-        scratch_.seen[slot] = {std::max(p.keys_begin - first, std::int64_t(0)),
-                               std::min(p.keys_end - first, count)};
-        if (scratch_.seen[slot].size() <= 0) continue;
+        if (p.keys_begin >= next || p.keys_end <= first) continue;
         if (p.keys_begin >= first) load_queries(slot, p, dout, saved, scale);
         if (p.keys_begin >= first && i + 1 < panels_.end)
           fetch_queries(panel(i + 1), dout, saved, ahead);
         const bool last = p.keys_end <= next;
         if (last) ahead.add(query_rows(dq.as<S>(), p));
-        differentiate_tile(slot, p, first, ahead);
+        differentiate_tile(slot, p, first, count, ahead);
         if (last) store_queries(slot, p, dq.as<S>(), A(scale));
       }
+      find_seers(first, count);
       turn.wait(tile);
       add_key_gradients(gradients.dv, scratch_.p, scratch_.dout_rows, first, count);
       add_key_gradients(gradients.dk, scratch_.ds, scratch_.q_rows, first, count);
@@ -128,30 +127,46 @@ class GradTask {
     return {source + shape_.key_offset(b_, first, group_), shape_.key_stride(), count, shape_.dim};
   }
 
+  /// From which query to which the keys of every register tile of dk and dv at `first` are seen.
+  void find_seers(std::int64_t first, std::int64_t count) const {
+    Range seers{panels_.begin, panels_.begin};  // panels
+    for (std::int64_t key = first; key < first + count; key += grad_rows) {
+      while (seers.begin < panels_.end && panel(seers.begin).keys_end <= key) ++seers.begin;
+      while (seers.end < panels_.end && panel(seers.end).keys_begin < key + grad_rows) ++seers.end;
+      Range& queries = scratch_.seers[(key - first) / grad_rows];
+      queries = {};
+      if (seers.size() <= 0) continue;
+      const Panel front = panel(seers.begin), back = panel(seers.end - 1);
+      std::int64_t skipped = 0, kept = back.count;
+      while (visibility_.keys_end(front.position + skipped) <= key) ++skipped;
+      while (visibility_.keys_begin(back.position + kept - 1) >= key + grad_rows) --kept;
+      queries = {(seers.begin - panels_.begin) * width + skipped,
+                 (seers.end - 1 - panels_.begin) * width + kept};
+    }
+  }
+
   /// p^T and ds^T of a panel for the keys that it sees of the tile at `first`, zero where a register
   /// tile reaches past them; adds to dq^T.
   void differentiate_tile(std::int64_t slot, const Panel& panel, std::int64_t first,
-                          FetchAhead& ahead) const {
+                          std::int64_t count, FetchAhead& ahead) const {
     const std::int64_t stride = tile_stride<A>(shape_.dim);
-    const Range seen = scratch_.seen[slot];
-    A* const p = scratch_.p + slot * key_tile * width;
-    A* const ds = scratch_.ds + slot * key_tile * width;
-    const std::int64_t row = seen.begin / panel_rows * panel_rows,
-                       rows = round_up(seen.end, panel_rows) - row;
-    multiply_rows(p + row * width, scratch_.k + row * stride, stride,
-                  scratch_.q + slot * scratch_.packed_size, rows, shape_.dim, ahead);
-    multiply_rows(ds + row * width, scratch_.v + row * stride, stride,
-                  scratch_.dout + slot * scratch_.packed_size, rows, shape_.dim, ahead);
-    mask_scores(p, first, first + seen.begin, first + seen.end, panel, visibility_);
-    differentiate_softmax(p, ds, seen, slot);
+    const SeenRows seen(panel, visibility_, lanes<A>, first, count);
+    const Scores<A> p{scratch_.p + slot * width, scratch_.score_stride};
+    const Scores<A> ds{scratch_.ds + slot * width, scratch_.score_stride};
+    multiply_rows(p, scratch_.k, stride, scratch_.q + slot * scratch_.packed_size, seen, shape_.dim,
+                  ahead);
+    multiply_rows(ds, scratch_.v, stride, scratch_.dout + slot * scratch_.packed_size, seen,
+                  shape_.dim, ahead);
+    mask_scores(p, first, first + seen.first(), first + seen.last(), panel, visibility_);
+    differentiate_softmax(p, ds, {seen.first(), seen.last()}, slot);
     multiply_columns(scratch_.dq + slot * scratch_.dq_size, static_cast<const A*>(nullptr),
-                     scratch_.k + seen.begin * stride, stride, ds + seen.begin * width,
-                     padded_dim<A>(shape_.dim), seen.size(), ahead);
+                     scratch_.k, stride, ds, padded_dim<A>(shape_.dim), seen, ahead);
   }
 
   /// p: scores become probabilities; ds: dp becomes ds. Both zero where a register tile of dk and dv
   /// reaches past the rows `seen`.
-  [[gnu::noinline]] void differentiate_softmax(A* p, A* ds, Range seen, std::int64_t slot) const {
+  [[gnu::noinline]] void differentiate_softmax(Scores<A> p, Scores<A> ds, Range seen,
+                                               std::int64_t slot) const {
     RegisterTile<2, panel_vectors, A> row;
 #pragma GCC unroll 8
     for (int w = 0; w < panel_vectors; ++w) {
@@ -161,15 +176,17 @@ class GradTask {
     for (std::int64_t key = seen.begin; key < seen.end; ++key)
 #pragma GCC unroll 8
       for (int w = 0; w < panel_vectors; ++w) {
-        const std::int64_t at = key * width + w * lanes<A>;
-        const Vec<A> probability = exp2_bounded(load(p + at) - row.rows[0][w]);
-        store(p + at, probability);
-        store(ds + at, probability * (load(ds + at) - row.rows[1][w]));
+        A *score = p.row(key) + w * lanes<A>, *slope = ds.row(key) + w * lanes<A>;
+        const Vec<A> probability = exp2_bounded(load(score) - row.rows[0][w]);
+        store(score, probability);
+        store(slope, probability * (load(slope) - row.rows[1][w]));
       }
-    for (A* tile : {p, ds}) {
-      std::fill(tile + seen.begin / grad_rows * grad_rows * width, tile + seen.begin * width, A{});
-      std::fill(tile + seen.end * width, tile + round_up(seen.end, grad_rows) * width, A{});
-    }
+    const auto clear = [&](std::int64_t key) {
+      std::fill_n(p.row(key), width, A{});
+      std::fill_n(ds.row(key), width, A{});
+    };
+    for (std::int64_t key = seen.begin; key % grad_rows != 0;) clear(--key);
+    for (std::int64_t key = seen.end; key % grad_rows != 0; ++key) clear(key);
   }
 
   /// gradient[first + i][:] += sum over the queries of a[query][i] b[query][:] for i < count.
@@ -191,20 +208,19 @@ class GradTask {
     }
   }
 
-  /// One register tile of add_key_gradients, from the panels that see any of its keys.
+  /// One register tile of add_key_gradients, from the queries that see any of its keys.
   template <int W>
   [[gnu::noinline]] void add_register_tile(Rows<A> c, const A* a, const A* b,
                                            std::int64_t key) const {
-    std::int64_t slot = 0;
-    while (slot < panels_.size() && scratch_.seen[slot].end <= key) ++slot;
     for (std::int64_t i = 0; i < c.count; ++i)
       for (int w = 0; w < W; ++w) __builtin_prefetch(c.data + i * c.stride + w * lanes<A>, 1);
     RegisterTile<grad_rows, W, A> tile{};
-    for (; slot < panels_.size() && scratch_.seen[slot].begin < key + grad_rows; ++slot) {
-      const A* corner = a + (slot * key_tile + key) * width;
-      multiply_add(tile, width, b + slot * width * grad_width<A>, grad_width<A>,
-                   [&](int i, std::int64_t query) { return corner[i * width + query]; });
-    }
+    const Range seers = scratch_.seers[key / grad_rows];
+    const A* corner = a + key * scratch_.score_stride + seers.begin;
+    multiply_add<0, W>(tile, seers.size(), b + seers.begin * grad_width<A>, grad_width<A>,
+                       [&, stride = scratch_.score_stride](int i, std::int64_t query) {
+                         return corner[i * stride + query];
+                       });
     const bool whole = c.count == grad_rows && c.dim == W * lanes<A>;
 #pragma GCC unroll 8
     for (int i = 0; i < grad_rows; ++i)

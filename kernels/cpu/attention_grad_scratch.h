@@ -23,6 +23,7 @@ struct GradScratch {
       : packed_size(dim * panel_width<A>),
         dq_size(padded_dim<A>(dim) * panel_width<A>),
         rows_size(panels * panel_width<A> * round_up(dim, grad_width<A>)),
+        score_stride(odd_lines<A>(panels * panel_width<A>)),
         k(workspace.take<A>(key_tile * tile_stride<A>(dim))),
         v(workspace.take<A>(key_tile * tile_stride<A>(dim))),
         q(workspace.take<A>(panels * packed_size)),
@@ -30,20 +31,21 @@ struct GradScratch {
         dq(workspace.take<A>(panels * dq_size)),
         q_rows(workspace.take<A>(rows_size)),
         dout_rows(workspace.take<A>(rows_size)),
-        p(workspace.take<A>(panels * key_tile * panel_width<A>)),
-        ds(workspace.take<A>(panels * key_tile * panel_width<A>)),
+        p(workspace.take<A>(key_tile * score_stride)),
+        ds(workspace.take<A>(key_tile * score_stride)),
         lse(workspace.take<A>(panels * panel_width<A>)),
         delta(workspace.take<A>(panels * panel_width<A>)),
-        seen(workspace.take<Range>(panels)) {}
+        seers(workspace.take<Range>(key_tile / grad_rows)) {}
 
-  std::int64_t packed_size, dq_size, rows_size;
+  std::int64_t packed_size, dq_size, rows_size, score_stride;
   A *k, *v;               // [key_tile][tile_stride]
   A *q, *dout;            // [panels][D][panel]; q times scale log2(e)
   A* dq;                  // [panels][padded D][panel], not yet times scale
   A *q_rows, *dout_rows;  // [D / grad_width][panels * panel][grad_width]; q times scale
-  A *p, *ds;              // [panels][key_tile][panel]
+  A *p, *ds;              // [key_tile][score_stride]: all panels side by side
   A *lse, *delta;         // [panels][panel]; lse in base 2
-  Range* seen;            // [panels]: rows of the key tile that the panel sees
+  Range* seers;  // [key_tile / grad_rows]: from the first query that sees any of so many keys to
+                 // the last, counted over the panels
 };
 
 /// A task's place in the line of tasks that add to the same dk and dv.

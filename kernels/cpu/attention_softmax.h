@@ -66,7 +66,7 @@ using Index = std::conditional_t<std::is_same_v<A, float>, std::int32_t, std::in
 /// Hides the keys [begin, end) from the queries of the panel that do not see them. `scores` starts
 /// at key `first`.
 template <class A>
-[[gnu::noinline]] inline void mask_scores(A* scores, std::int64_t first, std::int64_t begin,
+[[gnu::noinline]] inline void mask_scores(Scores<A> scores, std::int64_t first, std::int64_t begin,
                                           std::int64_t end, const Panel& panel,
                                           const Visibility& visibility) {
   constexpr int width = panel_width<A>;
@@ -80,7 +80,7 @@ template <class A>
   for (std::int64_t key = begin; key < end; ++key) {
     if (key >= panel.common_begin && key < panel.common_end) continue;
     for (int w = 0; w < width; w += lanes<A>) {
-      A* row = scores + (key - first) * width + w;
+      A* row = scores.row(key - first) + w;
       Vec<Index<A>> low, high;
       std::memcpy(&low, from + w, sizeof low);
       std::memcpy(&high, to + w, sizeof high);

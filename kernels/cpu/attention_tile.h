@@ -22,9 +22,9 @@
 // worked on together. A panel's scores for one tile (9 to 18 KB) and its q^T lie in L1; the tile of
 // k and v, shared by all panels of a task, in L2. A task is a run of panels of one key/value head;
 // the panels of heads that share keys follow each other, so grouped queries fill tasks as well as
-// separate heads do. Since the visible keys of a query are one interval, a panel works on the
-// interval that its queries see, to the row of a register tile, and masks only keys that some of
-// its queries do not see.
+// separate heads do. Since the visible keys of a query are one interval, each vector of a panel's
+// queries works on the interval that they see, to the row of a register tile, and only keys that
+// some query of the panel does not see are masked.
 //
 // The backward pass has the same structure per task (scores^T, dp^T = v dout^T and dq^T = k^T ds^T
 // are products with panels); p^T and ds^T of the task's panels are kept for one key tile and then
@@ -55,12 +55,17 @@ template <class A>
 constexpr std::int64_t padded_dim(std::int64_t dim) {
   return round_up(dim, std::max(panel_rows, lanes<A>));
 }
-/// Elements from one row of a tile of k or v to the next: an odd number of cache lines, so that a
-/// column of rows does not fall into a few sets of the cache.
+/// At least `count` elements, an odd number of cache lines: rows so far apart do not fall into a few
+/// sets of the cache.
+template <class A>
+constexpr std::int64_t odd_lines(std::int64_t count) {
+  constexpr std::int64_t line = 64 / sizeof(A);
+  return (round_up(count, line) / line | 1) * line;
+}
+/// Elements from one row of a tile of k or v to the next.
 template <class A>
 constexpr std::int64_t tile_stride(std::int64_t dim) {
-  constexpr std::int64_t line = 64 / sizeof(A);
-  return (round_up(padded_dim<A>(dim), line) / line | 1) * line;
+  return odd_lines<A>(padded_dim<A>(dim));
 }
 
 /// M rows of W vectors that the compiler keeps in registers.
@@ -69,20 +74,64 @@ struct RegisterTile {
   Vec<A> rows[M][W];
 };
 
-/// tile[i][:] += sum over k < depth of a(i, k) * b[k][:], where b's rows lie b_stride apart.
-template <int M, int W, class A, class Element>
+/// tile[i][v] += sum over k < depth of a(i, k) * b[k][v] for the vectors First <= v < First + Count,
+/// where b's rows lie b_stride apart.
+template <int First, int Count, int M, int W, class A, class Element>
 [[gnu::always_inline]] inline void multiply_add(RegisterTile<M, W, A>& tile, std::int64_t depth,
                                                 const A* b, std::int64_t b_stride, Element&& a) {
   for (std::int64_t k = 0; k < depth; ++k, b += b_stride) {
-    RegisterTile<1, W, A> row;
+    RegisterTile<1, Count, A> row;
 #pragma GCC unroll 8
-    for (int w = 0; w < W; ++w) row.rows[0][w] = load(b + w * lanes<A>);
+    for (int w = 0; w < Count; ++w) row.rows[0][w] = load(b + (First + w) * lanes<A>);
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
       const Vec<A> broadcast = splat(a(i, k));
 #pragma GCC unroll 8
-      for (int w = 0; w < W; ++w) tile.rows[i][w] += broadcast * row.rows[0][w];
+      for (int w = 0; w < Count; ++w) tile.rows[i][First + w] += broadcast * row.rows[0][w];
     }
+  }
+}
+
+/// The rows of a tile of keys that some query of each of a panel's vectors sees. Neither end moves
+/// left from one vector to the next. What lies outside is not computed; vectors that do not all see
+/// one place count as one.
+struct SeenRows {
+  /// Of the keys [first, first + count), with `lane_count` queries in a vector.
+  SeenRows(const Panel& panel, const Visibility& visibility, int lane_count, std::int64_t first,
+           std::int64_t count) {
+    const auto row_of = [&](std::int64_t key) {
+      return std::clamp<std::int64_t>(key - first, 0, count);
+    };
+    for (int w = 0; w < panel_vectors; ++w) {
+      const std::int64_t query =
+          panel.position + std::min<std::int64_t>(w * lane_count, panel.count - 1);
+      const std::int64_t last_query =
+          std::min<std::int64_t>(query + lane_count, panel.position + panel.count) - 1;
+      begin[w] = row_of(visibility.keys_begin(query));
+      end[w] = row_of(visibility.keys_end(last_query));
+    }
+    if (begin[panel_vectors - 1] <= end[0]) return;
+    std::fill_n(begin, panel_vectors, begin[0]);
+    std::fill_n(end, panel_vectors, end[panel_vectors - 1]);
+  }
+  std::int64_t first() const { return begin[0]; }
+  std::int64_t last() const { return end[panel_vectors - 1]; }
+
+  std::int64_t begin[panel_vectors], end[panel_vectors];
+};
+
+/// Calls body<First, Count>() for the vectors that see any of the rows [row, row + panel_rows).
+template <int Cut = 1, class Body>
+[[gnu::always_inline]] inline void with_vectors(const SeenRows& seen, std::int64_t row,
+                                                Body&& body) {
+  if constexpr (Cut == panel_vectors) {
+    body.template operator()<0, panel_vectors>();
+  } else if (seen.begin[Cut] >= row + panel_rows) {
+    body.template operator()<0, Cut>();
+  } else if (seen.end[panel_vectors - Cut - 1] <= row) {
+    body.template operator()<panel_vectors - Cut, Cut>();
+  } else {
+    with_vectors<Cut + 1>(seen, row, body);
   }
 }
 
@@ -131,33 +180,69 @@ class FetchAhead {
   int count_ = 0;
 };
 
-/// c [rows][panel] = a b for rows a multiple of panel_rows; a [rows][depth] lies by rows, b
-/// [depth][panel].
+/// Scores^T of a panel's queries for a tile of keys, or what is made of them: rows of panel_width,
+/// `stride` apart.
 template <class A>
-[[gnu::noinline]] inline void multiply_rows(A* c, const A* a, std::int64_t a_stride, const A* b,
-                                            std::int64_t rows, std::int64_t depth,
-                                            FetchAhead& ahead) {
+struct Scores {
+  A* row(std::int64_t key) const { return data + key * stride; }
+
+  A* data;
+  std::int64_t stride;
+};
+
+/// c = a b for the rows that are seen, to whole register tiles, zero for vectors of queries that see
+/// none of a register tile's; a [rows][depth] lies by rows, b [depth][panel]. Flattened: where the
+/// compiler leaves the body a function, each register tile costs a call.
+template <class A>
+[[gnu::noinline, gnu::flatten]] inline void multiply_rows(Scores<A> c, const A* a,
+                                                          std::int64_t a_stride, const A* b,
+                                                          const SeenRows& seen, std::int64_t depth,
+                                                          FetchAhead& ahead) {
   constexpr int width = panel_width<A>;
-  for (std::int64_t first = 0; first < rows; first += panel_rows) {
+  for (std::int64_t first = seen.first() / panel_rows * panel_rows; first < seen.last();
+       first += panel_rows) {
     ahead.step();
-    RegisterTile<panel_rows, panel_vectors, A> tile{};
     const A* corner = a + first * a_stride;
-    multiply_add(tile, depth, b, width,
-                 [&](int i, std::int64_t k) { return corner[i * a_stride + k]; });
+    with_vectors(seen, first, [&]<int First, int Count>() {
+      RegisterTile<panel_rows, panel_vectors, A> tile{};
+      multiply_add<First, Count>(tile, depth, b, width,
+                                 [&](int i, std::int64_t k) { return corner[i * a_stride + k]; });
 #pragma GCC unroll 8
-    for (int i = 0; i < panel_rows; ++i)
+      for (int i = 0; i < panel_rows; ++i)
 #pragma GCC unroll 8
-      for (int w = 0; w < panel_vectors; ++w)
-        store(c + (first + i) * width + w * lanes<A>, tile.rows[i][w]);
+        for (int w = 0; w < panel_vectors; ++w)
+          store(c.row(first + i) + w * lanes<A>, tile.rows[i][w]);
+    });
+  }
+}
+
+/// tile += a^T b over the rows of a and b that are seen: where vectors' intervals begin and end, for
+/// those vectors alone.
+template <int Cut = 1, int M, int W, class A, class Element>
+[[gnu::always_inline]] inline void multiply_add_seen(RegisterTile<M, W, A>& tile,
+                                                     const SeenRows& seen, Scores<A> b,
+                                                     Element&& a) {
+  const auto add = [&]<int First, int Count>(std::int64_t begin, std::int64_t end) {
+    multiply_add<First, Count>(tile, end - begin, static_cast<const A*>(b.row(begin)), b.stride,
+                               [&](int i, std::int64_t k) { return a(i, begin + k); });
+  };
+  if constexpr (Cut == W) {
+    add.template operator()<0, W>(seen.begin[W - 1], seen.end[0]);
+  } else {
+    add.template operator()<0, Cut>(seen.begin[Cut - 1], seen.begin[Cut]);
+    multiply_add_seen<Cut + 1>(tile, seen, b, a);
+    add.template operator()<W - Cut, Cut>(seen.end[W - Cut - 1], seen.end[W - Cut]);
   }
 }
 
 /// c [rows][panel] = c * factor[panel] + a^T b (no factor: null) for rows a multiple of panel_rows;
-/// a [depth][rows], b [depth][panel].
+/// a [depth][rows], b [depth][panel], over the rows that are seen.
 template <class A>
-[[gnu::noinline]] inline void multiply_columns(A* c, const A* factor, const A* a,
-                                               std::int64_t a_stride, const A* b, std::int64_t rows,
-                                               std::int64_t depth, FetchAhead& ahead) {
+[[gnu::noinline, gnu::flatten]] inline void multiply_columns(A* c, const A* factor, const A* a,
+                                                             std::int64_t a_stride, Scores<A> b,
+                                                             std::int64_t rows,
+                                                             const SeenRows& seen,
+                                                             FetchAhead& ahead) {
   constexpr int width = panel_width<A>;
   for (std::int64_t first = 0; first < rows; first += panel_rows) {
     ahead.step();
@@ -174,8 +259,8 @@ template <class A>
 #pragma GCC unroll 8
         for (int w = 0; w < panel_vectors; ++w) tile.rows[i][w] *= load(factor + w * lanes<A>);
     }
-    multiply_add(tile, depth, b, width,
-                 [&](int i, std::int64_t k) { return a[k * a_stride + first + i]; });
+    multiply_add_seen(tile, seen, b,
+                      [&](int i, std::int64_t k) { return a[k * a_stride + first + i]; });
 #pragma GCC unroll 8
     for (int i = 0; i < panel_rows; ++i)
 #pragma GCC unroll 8
