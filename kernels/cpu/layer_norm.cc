@@ -19,11 +19,9 @@ struct RowStatistics {
 /// The variance comes from the deviations: mean(x^2) - mean(x)^2 would cancel.
 template <class S, class A = Accumulator<S>>
 RowStatistics<A> row_statistics(const S* x, std::int64_t count, double eps) {
-  const A mean =
-      sum_row<A>(count, [&](std::int64_t i, std::int64_t n) { return load_n(x + i, n); }) /
-      A(count);
-  const A squares = sum_row<A>(count, [&](std::int64_t i, std::int64_t n) {
-    const Vec<A> deviation = load_n(x + i, n, mean) - mean;
+  const A mean = sum_row<A>(count, [&](auto piece) { return load(x, piece); }) / A(count);
+  const A squares = sum_row<A>(count, [&](auto piece) {
+    const auto deviation = load(x, piece, mean) - mean;
     return deviation * deviation;
   });
   return {mean, 1 / std::sqrt(squares / A(count) + A(eps))};
@@ -77,11 +75,11 @@ void layer_norm(Stream& stream, Out y, Out mean, Out rstd, In x, In weight, In b
       const RowStatistics<A> s = row_statistics(in, columns, eps);
       mean.as<A>()[row] = s.mean;
       rstd.as<A>()[row] = s.rstd;
-      for_each_vector(columns, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-        prefetch(in + columns + i);
-        const Vec<A> b = bias ? load_n(bias.as<S>() + i, n) : Vec<A>{};
-        store_n(out + i, (load_n(in + i, n) - s.mean) * s.rstd * load_n(weight.as<S>() + i, n) + b,
-                n, around_caches);
+      for_each_piece<A>(columns, [&]<int n>(Piece<n> piece) {
+        prefetch(in + columns, piece);
+        const auto b = bias ? load(bias.as<S>(), piece) : Pack<A, n>{};
+        store(out, (load(in, piece) - s.mean) * s.rstd * load(weight.as<S>(), piece) + b, piece,
+              around_caches);
       });
     });
   });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -82,27 +83,65 @@ struct Piece {
   std::int64_t at, count;
 };
 
+/// Two registers rounded to bf16 and in one: the elements of `even` and of `odd` in turn, two in the
+/// bits of a lane.
+inline Vec<float> to_bfloat16_pairs(Vec<float> even, Vec<float> odd) {
+#if defined(BOOSTR_SIMD_AVX512) && defined(__AVX512BF16__)
+  const auto both = reinterpret_cast<__m512i>(
+      _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(odd), reinterpret_cast<__m512>(even)));
+  std::uint16_t from[32];
+  for (int i = 0; i < 32; ++i) from[i] = std::uint16_t(i / 2 + i % 2 * 16);
+  return reinterpret_cast<Vec<float>>(_mm512_permutexvar_epi16(_mm512_loadu_si512(from), both));
+#else
+  return reinterpret_cast<Vec<float>>((rounded_at_upper_half(even) >> 16) |
+                                      (rounded_at_upper_half(odd) & 0xffff0000u));
+#endif
+}
+
+/// Whether packs of S hold the even elements of two registers in one and the odd ones in the next:
+/// those of bf16 are a shift and a mask away from f32.
 template <class S, int n>
-inline Pack<Accumulator<S>, n> load(const S* p, Piece<n> piece) {
+inline constexpr bool in_pairs = std::is_same_v<S, BFloat16>&& n % 2 == 0;
+
+/// The lanes past the end of a row are `fill`.
+template <class S, int n>
+inline Pack<Accumulator<S>, n> load(const S* p, Piece<n> piece, Accumulator<S> fill = 0) {
   using A = Accumulator<S>;
-  if constexpr (n == 1)
-    return {{load_n(p + piece.at, piece.count)}};
-  else
-    return pack_of<A, n>([p = p + piece.at](int k) { return load(p + k * lanes<A>); });
+  p += piece.at;
+  if constexpr (n == 1) {
+    return {{load_n(p, piece.count, fill)}};
+  } else if constexpr (in_pairs<S, n>) {
+    return pack_of<A, n>([p](int k) {
+      Vec<std::uint32_t> pairs;
+      std::memcpy(&pairs, p + k / 2 * 2 * lanes<A>, sizeof pairs);
+      return reinterpret_cast<Vec<float>>(k % 2 == 0 ? pairs << 16 : pairs & 0xffff0000u);
+    });
+  } else {
+    return pack_of<A, n>([p](int k) { return load(p + k * lanes<A>); });
+  }
 }
 template <class S, int n>
 inline void store(S* p, const Pack<Accumulator<S>, n>& v, Piece<n> piece, bool around_caches) {
   using A = Accumulator<S>;
+  p += piece.at;
   if constexpr (n == 1) {
-    store_n(p + piece.at, v.part[0], piece.count, around_caches);
+    store_n(p, v.part[0], piece.count, around_caches);
+  } else if constexpr (in_pairs<S, n>) {
+    const auto pairs = pack_of<float, n / 2>(
+        [&](int k) { return to_bfloat16_pairs(v.part[2 * k], v.part[2 * k + 1]); });
+    store(reinterpret_cast<float*>(p), pairs, Piece<n / 2>{0, n / 2 * lanes<A>}, around_caches);
   } else if (around_caches) {
-    for (int k = 0; k < n; ++k) store_around_caches(p + piece.at + k * lanes<A>, v.part[k]);
+    for (int k = 0; k < n; ++k) store_around_caches(p + k * lanes<A>, v.part[k]);
   } else {
-    for (int k = 0; k < n; ++k) store(p + piece.at + k * lanes<A>, v.part[k]);
+    for (int k = 0; k < n; ++k) store(p + k * lanes<A>, v.part[k]);
   }
 }
-
-/// prefetch_ahead for every line of the piece.
+/// Asks for the lines of the piece of p, and prefetch_ahead for each.
+template <class S, int n>
+inline void prefetch(const S* p, Piece<n> piece) {
+  constexpr int line = 64 / int(sizeof(S));
+  for (int i = 0; i < n * lanes<Accumulator<S>>; i += line) prefetch(p + piece.at + i);
+}
 template <class S, int n>
 inline void prefetch_ahead(const S* p, Piece<n> piece) {
   constexpr int line = 64 / int(sizeof(S));

@@ -18,8 +18,7 @@ V max_or_nan(V a, V b) {
 
 template <class S>
 Accumulator<S> sum_of(const S* x, std::int64_t count) {
-  return sum_row<Accumulator<S>>(count,
-                                 [&](std::int64_t i, std::int64_t n) { return load_n(x + i, n); });
+  return sum_row<Accumulator<S>>(count, [&](auto piece) { return load(x, piece); });
 }
 
 template <class S>
@@ -71,9 +70,9 @@ template <class S>
 bool finite(const S* x, std::int64_t count) {
   using A = Accumulator<S>;
   // 0 times infinity is NaN, which no sum loses.
-  return sum_row<A>(count, [&](std::int64_t i, std::int64_t n) {
-           prefetch_ahead(x + i);
-           return load_n(x + i, n) * A(0);
+  return sum_row<A>(count, [&](auto piece) {
+           prefetch_ahead(x, piece);
+           return load(x, piece) * A(0);
          }) == A(0);
 }
 

@@ -15,14 +15,14 @@ template <class S>
 Accumulator<S> normalize_row(S* y, const S* x, const S* weight, std::int64_t count, double eps,
                              bool around_caches) {
   using A = Accumulator<S>;
-  const A squares = sum_row<A>(count, [&](std::int64_t i, std::int64_t n) {
-    const Vec<A> v = load_n(x + i, n);
+  const A squares = sum_row<A>(count, [&](auto piece) {
+    const auto v = load(x, piece);
     return v * v;
   });
   const A rstd = 1 / std::sqrt(squares / A(count) + A(eps));
-  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    prefetch(x + count + i);
-    store_n(y + i, load_n(x + i, n) * rstd * load_n(weight + i, n), n, around_caches);
+  for_each_piece<A>(count, [&](auto piece) {
+    prefetch(x + count, piece);
+    store(y, load(x, piece) * rstd * load(weight, piece), piece, around_caches);
   });
   return rstd;
 }
@@ -31,15 +31,14 @@ template <class S>
 void grad_row(S* dx, const S* dy, const S* x, const S* weight, Accumulator<S> rstd,
               std::int64_t count, bool around_caches) {
   using A = Accumulator<S>;
-  const A dot = sum_row<A>(count, [&](std::int64_t i, std::int64_t n) {
-    return load_n(dy + i, n) * load_n(weight + i, n) * load_n(x + i, n);
-  });
+  const A dot = sum_row<A>(
+      count, [&](auto piece) { return load(dy, piece) * load(weight, piece) * load(x, piece); });
   const A along_x = rstd * rstd * dot / A(count);
-  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    prefetch(dy + count + i);
-    prefetch(x + count + i);
-    const Vec<A> g = load_n(dy + i, n) * load_n(weight + i, n);
-    store_n(dx + i, rstd * (g - along_x * load_n(x + i, n)), n, around_caches);
+  for_each_piece<A>(count, [&](auto piece) {
+    prefetch(dy + count, piece);
+    prefetch(x + count, piece);
+    const auto g = load(dy, piece) * load(weight, piece);
+    store(dx, (g - load(x, piece) * along_x) * rstd, piece, around_caches);
   });
 }
 

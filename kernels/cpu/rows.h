@@ -5,8 +5,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "kernels/cpu/pack.h"
 #include "kernels/cpu/parallel_for.h"
-#include "kernels/cpu/simd.h"
 #include "kernels/runtime/view.h"
 
 // Loops over a matrix [rows, columns] (every dimension but the last is a row), and the sums along
@@ -64,13 +64,17 @@ template <int step_size, class Chain, class Step, class Join>
   return join(join(chain[0], chain[1]), join(chain[2], chain[3]));
 }
 
-/// Sum of term(i, n), a vector of elements i .. i + n - 1 with 0 in the lanes past n, over a row of
-/// `count` elements.
+/// Sum of term(piece), a pack with 0 in the lanes past the row's end, over a row of `count`
+/// elements.
 template <class A, class Term>
 inline A sum_row(std::int64_t count, Term&& term) {
-  return reduce_add(fold_row<lanes<A>>(
-      count, Vec<A>{}, [&](Vec<A>& sum, std::int64_t i, std::int64_t n) { sum += term(i, n); },
-      [](Vec<A> a, Vec<A> b) { return a + b; }));
+  Pack<A, pack_size> sum{};
+  for_each_piece<A>(count, [&]<int n>(Piece<n> piece) {
+    const Pack<A, n> terms = term(piece);
+    for (int k = 0; k < n; ++k) sum.part[k] += terms.part[k];
+  });
+  static_assert(pack_size == 4);
+  return reduce_add((sum.part[0] + sum.part[1]) + (sum.part[2] + sum.part[3]));
 }
 
 /// Maximum of a row's elements; of NaN and a number, either.

@@ -84,23 +84,30 @@ inline Half16 narrowed(Vec<std::uint32_t> v) { return __builtin_convertvector(v,
 #endif
 
 inline Vec<float> from_bfloat16(Half16 h) { return reinterpret_cast<Vec<float>>(widened(h) << 16); }
-/// Rounds to nearest even; NaN stays NaN. (AVX512-BF16 makes values below 2^-126 zero.)
-inline Half16 to_bfloat16(Vec<float> v) {
-#if defined(BOOSTR_SIMD_AVX512) && defined(__AVX512BF16__)
-  return reinterpret_cast<Half16>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(v)));
-#elif defined(BOOSTR_SIMD_AVX512)
+/// v rounded to nearest even at 16 bits, the upper ones; the lower are anything. NaN stays NaN.
+inline Vec<std::uint32_t> rounded_at_upper_half(Vec<float> v) {
+#if defined(BOOSTR_SIMD_AVX512)
   const auto u = reinterpret_cast<__m512i>(v);
   const auto odd = _mm512_test_epi32_mask(u, _mm512_set1_epi32(0x10000));
   const auto down = _mm512_add_epi32(u, _mm512_set1_epi32(0x7fff));
   const auto rounded = _mm512_mask_add_epi32(down, odd, u, _mm512_set1_epi32(0x8000));
   // Where v is a NaN, quiet or signalling, a quiet one.
-  const auto kept = _mm512_fixupimm_ps(_mm512_castsi512_ps(rounded), reinterpret_cast<__m512>(v),
-                                       _mm512_set1_epi32(0x22), 0);
-  return upper_halves(_mm512_castps_si512(kept));
+  return reinterpret_cast<Vec<std::uint32_t>>(_mm512_fixupimm_ps(
+      _mm512_castsi512_ps(rounded), reinterpret_cast<__m512>(v), _mm512_set1_epi32(0x22), 0));
 #else
   const auto u = reinterpret_cast<Vec<std::uint32_t>>(v);
   const auto rounded = u + 0x7fffu + ((u >> 16) & 1u);
-  return narrowed((v != v ? u | 0x400000u : rounded) >> 16);
+  return rounded | reinterpret_cast<Vec<std::uint32_t>>(v != v);
+#endif
+}
+/// Rounds to nearest even; NaN stays NaN. (AVX512-BF16 makes values below 2^-126 zero.)
+inline Half16 to_bfloat16(Vec<float> v) {
+#if defined(BOOSTR_SIMD_AVX512) && defined(__AVX512BF16__)
+  return reinterpret_cast<Half16>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(v)));
+#elif defined(BOOSTR_SIMD_AVX512)
+  return upper_halves(reinterpret_cast<__m512i>(rounded_at_upper_half(v)));
+#else
+  return narrowed(rounded_at_upper_half(v) >> 16);
 #endif
 }
 

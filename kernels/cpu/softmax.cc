@@ -13,27 +13,26 @@ void softmax_row(S* y, const S* x, std::int64_t width, Accumulator<S>* kept, boo
   using A = Accumulator<S>;
   constexpr A lowest = -std::numeric_limits<A>::infinity();
   const A peak = max_row(x, width);
-  const A sum = sum_row<A>(width, [&](std::int64_t i, std::int64_t n) {
-    const Vec<A> e = exp_nonpositive(load_n(x + i, n, lowest) - peak);
-    store_n(kept + i, e, n);
+  const A sum = sum_row<A>(width, [&](auto piece) {
+    const auto e = exp_nonpositive(load(x, piece, lowest) - peak);
+    store(kept, e, piece, false);
     return e;
   });
   const A factor = 1 / sum;
-  for_each_vector(width, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    prefetch(x + width + i);
-    store_n(y + i, load_n(kept + i, n) * factor, n, around_caches);
+  for_each_piece<A>(width, [&](auto piece) {
+    prefetch(x + width, piece);
+    store(y, load(kept, piece) * factor, piece, around_caches);
   });
 }
 
 template <class S>
 void softmax_grad_row(S* dx, const S* dy, const S* y, std::int64_t width, bool around_caches) {
   using A = Accumulator<S>;
-  const A dot = sum_row<A>(
-      width, [&](std::int64_t i, std::int64_t n) { return load_n(y + i, n) * load_n(dy + i, n); });
-  for_each_vector(width, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    prefetch(y + width + i);
-    prefetch(dy + width + i);
-    store_n(dx + i, load_n(y + i, n) * (load_n(dy + i, n) - dot), n, around_caches);
+  const A dot = sum_row<A>(width, [&](auto piece) { return load(y, piece) * load(dy, piece); });
+  for_each_piece<A>(width, [&](auto piece) {
+    prefetch(y + width, piece);
+    prefetch(dy + width, piece);
+    store(dx, load(y, piece) * (load(dy, piece) - dot), piece, around_caches);
   });
 }
 

@@ -25,13 +25,13 @@ struct Job {
   Cost cost;
 };
 
-/// What the conversions of 16-bit types add: 2 to widen bf16 (to 32 bits, to the upper half), 1 to
-/// round it where the instruction set can, else 6 (tie, two sums, NaN, two to join the halves); 1
-/// each for f16.
+/// What the conversions of 16-bit types add: 1 to widen bf16 (a shift for the even elements of two
+/// vectors, a mask for the odd ones), 1 to round it where the instruction set can, else 5 (tie, two
+/// sums, NaN, two to join two vectors); 1 each for f16.
 int instructions(const Cost& cost, DType dtype, std::string_view level) {
   const bool rounds_bf16 = level == "avx512_bf16" || level == "avx512_amx";
   if (dtype == DType::bf16)
-    return cost.arithmetic + 2 * cost.loads + (rounds_bf16 ? 1 : 6) * cost.stores;
+    return cost.arithmetic + cost.loads + (rounds_bf16 ? 1 : 5) * cost.stores;
   return cost.arithmetic + (dtype == DType::f16 ? cost.loads + cost.stores : 0);
 }
 
