@@ -159,12 +159,13 @@ class FetchAhead {
   }
   void clear() { count_ = 0; }
 
-  /// Asks for the next rows.
+  /// Asks for the next rows, whose lines the processor can wait for beside its own.
   void step() {
-    for (int i = 0; i < rows_per_step && count_ > 0; ++i) {
+    for (std::int64_t asked = 0; asked < bytes_per_step && count_ > 0;) {
       Piece& piece = pieces_[count_ - 1];
       for (std::int64_t at = 0; at < piece.bytes; at += 64)
         __builtin_prefetch(piece.row + at, 0, 2);
+      asked += piece.bytes;
       piece.row += piece.stride;
       if (--piece.rows == 0) --count_;
     }
@@ -175,7 +176,7 @@ class FetchAhead {
     const char* row;
     std::int64_t stride, bytes, rows;
   };
-  static constexpr int most = 8, rows_per_step = 2;
+  static constexpr int most = 8, bytes_per_step = 512;
   Piece pieces_[most];
   int count_ = 0;
 };
