@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <limits>
 #include <type_traits>
-#include <utility>
 
 #include "kernels/cpu/attention_geometry.h"
+#include "kernels/cpu/round_up.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/cpu/transpose.h"
 
 // The blocking scheme of attention, and the register tiles it is made of.
 //
@@ -47,9 +48,6 @@ inline constexpr int panel_width = panel_vectors* lanes<A>;
 inline constexpr std::int64_t key_tile = 96;
 static_assert(key_tile % panel_rows == 0 && key_tile % grad_rows == 0);
 
-constexpr std::int64_t round_up(std::int64_t value, std::int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 /// Rows of out^T and dq^T: D rounded up to register tiles and to the blocks that are transposed.
 template <class A>
 constexpr std::int64_t padded_dim(std::int64_t dim) {
@@ -270,54 +268,20 @@ template <class A>
   }
 }
 
-/// The lower half of a step of a transposition: lanes whose bit `distance` is set come from b,
-/// `distance` to the left.
-template <int distance, class V, std::size_t... j>
-inline V exchange_low(V a, V b, std::index_sequence<j...>) {
-  constexpr int count = sizeof...(j);
-  return __builtin_shufflevector(a, b, (j & distance ? count + int(j) - distance : int(j))...);
-}
-template <int distance, class V, std::size_t... j>
-inline V exchange_high(V a, V b, std::index_sequence<j...>) {
-  constexpr int count = sizeof...(j);
-  return __builtin_shufflevector(a, b, (j & distance ? count + int(j) : int(j) + distance)...);
-}
-/// Transposes a square of lanes<A> vectors: swaps off-diagonal blocks of half, a quarter, ... of
-/// its size.
-template <int distance, class A>
-[[gnu::always_inline]] inline void transpose_step(RegisterTile<lanes<A>, 1, A>& square) {
-  if constexpr (distance > 0) {
-    constexpr auto indices = std::make_index_sequence<lanes<A>>();
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes<A>; ++i) {
-      if (i & distance) continue;
-      const Vec<A> a = square.rows[i][0], b = square.rows[i + distance][0];
-      square.rows[i][0] = exchange_low<distance>(a, b, indices);
-      square.rows[i + distance][0] = exchange_high<distance>(a, b, indices);
-    }
-    transpose_step<distance / 2, A>(square);
-  }
-}
-template <class A>
-[[gnu::always_inline]] inline void transpose(RegisterTile<lanes<A>, 1, A>& square) {
-  transpose_step<lanes<A> / 2, A>(square);
-}
-
 /// packed [dim][panel] = factor * rows^T; columns past rows.count are zero.
 template <class S, class A = Accumulator<std::remove_const_t<S>>>
 [[gnu::noinline]] inline void pack_transposed(A* packed, Rows<S> rows, A factor) {
   constexpr int n = lanes<A>;
   for (std::int64_t column = 0; column < panel_width<A>; column += n) {
     for_each_vector(rows.dim, n, [&](std::int64_t d, std::int64_t valid) {
-      RegisterTile<n, 1, A> square;
+      Vec<A> square[n];
       for (int i = 0; i < n; ++i) {
         const bool inside = column + i < rows.count;
-        square.rows[i][0] =
+        square[i] =
             inside ? load_n(rows.data + (column + i) * rows.stride + d, valid) * factor : Vec<A>{};
       }
       transpose<A>(square);
-      for (int i = 0; i < valid; ++i)
-        store(packed + (d + i) * panel_width<A> + column, square.rows[i][0]);
+      for (int i = 0; i < valid; ++i) store(packed + (d + i) * panel_width<A> + column, square[i]);
     });
   }
 }
@@ -328,13 +292,12 @@ template <class S, class A = Accumulator<S>>
   constexpr int n = lanes<A>;
   for (std::int64_t column = 0; column < rows.count; column += n) {
     for_each_vector(rows.dim, n, [&](std::int64_t d, std::int64_t valid) {
-      RegisterTile<n, 1, A> square;
+      Vec<A> square[n];
       for (int i = 0; i < n; ++i)
-        square.rows[i][0] =
-            load(packed + (d + i) * panel_width<A> + column) * load(factor + column);
+        square[i] = load(packed + (d + i) * panel_width<A> + column) * load(factor + column);
       transpose<A>(square);
       for (int i = 0; i < n && column + i < rows.count; ++i)
-        store_n(rows.data + (column + i) * rows.stride + d, square.rows[i][0], valid);
+        store_n(rows.data + (column + i) * rows.stride + d, square[i], valid);
     });
   }
 }

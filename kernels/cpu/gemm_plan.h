@@ -5,12 +5,10 @@
 #include <limits>
 
 #include "kernels/cpu/gemm_tile.h"
+#include "kernels/cpu/round_up.h"
 
 // How a product is cut into jobs and blocks; gemm.cc explains the scheme.
 namespace boostr::cpu::BOOSTR_ISA {
-
-inline std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-inline std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
 
 /// Sizes in elements. Everything that decides the order of additions (block_k) depends on K alone.
 struct GemmPlan {
