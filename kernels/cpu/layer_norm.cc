@@ -27,38 +27,24 @@ RowStatistics<A> row_statistics(const S* x, std::int64_t count, double eps) {
   return {mean, 1 / std::sqrt(squares / A(count) + A(eps))};
 }
 
-/// Sums of g and g xhat, lane by lane.
-template <class A>
-struct Sums {
-  Vec<A> g, g_xhat;
-};
-
 template <class S>
 void grad_row(S* dx, const S* dy, const S* x, const S* weight, RowStatistics<Accumulator<S>> row,
               std::int64_t count, bool around_caches) {
   using A = Accumulator<S>;
-  const auto g = [&](std::int64_t i, std::int64_t n) {
-    return load_n(dy + i, n) * load_n(weight + i, n);
-  };
-  const auto xhat = [&](std::int64_t i, std::int64_t n) {
-    return (load_n(x + i, n) - row.mean) * row.rstd;
-  };
-  const Sums<A> sums = fold_row<lanes<A>>(
-      count, Sums<A>{},
-      [&](Sums<A>& sum, std::int64_t i, std::int64_t n) {
-        const Vec<A> v = g(i, n);
-        sum.g += v;
-        sum.g_xhat += v * xhat(i, n);
-      },
-      [](const Sums<A>& a, const Sums<A>& b) {
-        return Sums<A>{a.g + b.g, a.g_xhat + b.g_xhat};
-      });
-  const A mean_g = reduce_add(sums.g) / A(count);
-  const A mean_g_xhat = reduce_add(sums.g_xhat) / A(count);
-  for_each_vector(count, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    prefetch(dy + count + i);
-    prefetch(x + count + i);
-    store_n(dx + i, row.rstd * (g(i, n) - mean_g - mean_g_xhat * xhat(i, n)), n, around_caches);
+  const auto g = [&](auto piece) { return load(dy, piece) * load(weight, piece); };
+  const auto xhat = [&](auto piece) { return (load(x, piece) - row.mean) * row.rstd; };
+  RowSum<A> sum_g, sum_g_xhat;
+  for_each_piece<A>(count, [&](auto piece) {
+    const auto v = g(piece);
+    sum_g.add(v);
+    sum_g_xhat.add(v * xhat(piece));
+  });
+  const A mean_g = sum_g.total() / A(count);
+  const A mean_g_xhat = sum_g_xhat.total() / A(count);
+  for_each_piece<A>(count, [&](auto piece) {
+    prefetch(dy + count, piece);
+    prefetch(x + count, piece);
+    store(dx, (g(piece) - mean_g - xhat(piece) * mean_g_xhat) * row.rstd, piece, around_caches);
   });
 }
 

@@ -64,17 +64,29 @@ template <int step_size, class Chain, class Step, class Join>
   return join(join(chain[0], chain[1]), join(chain[2], chain[3]));
 }
 
-/// Sum of term(piece), a pack with 0 in the lanes past the row's end, over a row of `count`
-/// elements.
+/// A sum along a row, of packs with 0 in the lanes past its end.
+template <class A>
+class RowSum {
+ public:
+  template <int n>
+  void add(const Pack<A, n>& terms) {
+    for (int k = 0; k < n; ++k) sum_.part[k] += terms.part[k];
+  }
+  A total() const {
+    static_assert(pack_size == 4);
+    return reduce_add((sum_.part[0] + sum_.part[1]) + (sum_.part[2] + sum_.part[3]));
+  }
+
+ private:
+  Pack<A, pack_size> sum_{};
+};
+
+/// Sum of term(piece) over the pieces of a row of `count` elements.
 template <class A, class Term>
 inline A sum_row(std::int64_t count, Term&& term) {
-  Pack<A, pack_size> sum{};
-  for_each_piece<A>(count, [&]<int n>(Piece<n> piece) {
-    const Pack<A, n> terms = term(piece);
-    for (int k = 0; k < n; ++k) sum.part[k] += terms.part[k];
-  });
-  static_assert(pack_size == 4);
-  return reduce_add((sum.part[0] + sum.part[1]) + (sum.part[2] + sum.part[3]));
+  RowSum<A> sum;
+  for_each_piece<A>(count, [&](auto piece) { sum.add(term(piece)); });
+  return sum.total();
 }
 
 /// Maximum of a row's elements; of NaN and a number, either.
