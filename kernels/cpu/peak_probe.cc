@@ -26,8 +26,10 @@ struct Chains {
     Vec<Sum> sums[count];
     for (int chain = 0; chain < count; ++chain)
       sums[chain] = splat(Sum(chain));  // equal chains would become one
-    const auto factor = splat(word);
+    // Read at every step: the product of a known factor would be formed once, and only added.
+    const volatile auto kept = splat(word);
     for (std::int64_t i = 0; i < steps; ++i) {
+      const Vec<typename W::Word> factor = kept;
 #pragma GCC unroll 32
       for (int chain = 0; chain < count; ++chain)
         sums[chain] = W::multiply_add(factor, factor, sums[chain]);
