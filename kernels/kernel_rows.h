@@ -32,6 +32,8 @@ constexpr void for_each_row(auto&& visit) {
   visit("softmax", KernelRow<&KernelTable::softmax>{});
   visit("softmax_grad", KernelRow<&KernelTable::softmax_grad>{});
   visit("cross_entropy", KernelRow<&KernelTable::cross_entropy>{});
+  visit("cross_entropy_statistics", KernelRow<&KernelTable::cross_entropy_statistics>{});
+  visit("cross_entropy_from_statistics", KernelRow<&KernelTable::cross_entropy_from_statistics>{});
   visit("add", KernelRow<&KernelTable::add>{});
   visit("mul", KernelRow<&KernelTable::mul>{});
   visit("scale", KernelRow<&KernelTable::scale>{});

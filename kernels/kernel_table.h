@@ -92,8 +92,16 @@ using SoftmaxGradFn = void(Stream&, Out dx, In dy, In y);
 /// `dlogits`, unless empty, gets softmax - one_hot (0 for ignored rows) and may be `logits` itself.
 /// targets i32.
 using CrossEntropyFn = void(Stream&, Out loss, Out dlogits, In logits, In targets);
+/// The same where a row's classes lie on several ranks, in two steps. Of the classes first_class,
+/// first_class + 1, ...: statistics[t, :] = {max_c logits[t, c], sum_c exp(logits[t, c] - max),
+/// logits[t, targets[t]] or 0 if that is not among them}, acc.
+using CrossEntropyStatisticsFn = void(Stream&, Out statistics, In logits, In targets,
+                                      std::int64_t first_class);
+/// The loss from the statistics of all classes, and the gradient of these.
+using CrossEntropyFromStatisticsFn = void(Stream&, Out loss, Out dlogits, In logits, In targets,
+                                          In statistics, std::int64_t first_class);
 
-/// y = a + b; y may be a or b.
+/// y = a + b; y may be a or b. A b of one dimension is added to every row of a.
 using AddFn = void(Stream&, Out y, In a, In b);
 /// y = a * b.
 using MulFn = void(Stream&, Out y, In a, In b);
@@ -116,7 +124,10 @@ using ReduceRowsFn = void(Stream&, Out y, In x, Reduction);
 using SumRowsFn = void(Stream&, Out y, In x, bool accumulate);
 
 /// Elements per partial sum of `sum_squares`: slices cut at multiples of it sum to the same bits.
-inline constexpr std::int64_t norm_chunk = 65536;
+inline constexpr std::int64_t norm_chunk = 4096;
+constexpr std::int64_t num_norm_chunks(std::int64_t numel) {
+  return (numel + norm_chunk - 1) / norm_chunk;
+}
 /// partials[i] (f64) = factor^2 * sum of squares of x[i * norm_chunk, (i + 1) * norm_chunk).
 using SumSquaresFn = void(Stream&, Out partials, In x, double factor);
 /// flag (i32, one element) = 1 if every element of x is finite, else 0.
@@ -159,8 +170,9 @@ struct AdamWStep {
 /// AdamW (arXiv 1711.05101), as PyTorch computes it: p -= lr wd p; p -= lr mhat / (sqrt(vhat) +
 /// eps).
 using AdamWFn = void(Stream&, std::span<const OptimizerSlice>, const AdamWStep&);
-/// LAMB (arXiv 1904.00962), first pass: moments, and norms[2 i] = ||p_i||^2, norms[2 i + 1] =
-/// ||u_i||^2 of the slice, f64, where u = mhat / (sqrt(vhat) + eps) + wd p.
+/// LAMB (arXiv 1904.00962), first pass: moments, and norms[2 c] = ||p||^2, norms[2 c + 1] = ||u||^2
+/// of every chunk c of norm_chunk elements of the slices, one slice after the other, f64, where u =
+/// mhat / (sqrt(vhat) + eps) + wd p.
 using LambMomentsFn = void(Stream&, std::span<const OptimizerSlice>, const AdamWStep&, Out norms);
 /// Second pass: p -= lr trust[i] u, with u recomputed from the moments.
 using LambApplyFn = void(Stream&, std::span<const OptimizerSlice>, const AdamWStep&,
@@ -200,6 +212,8 @@ struct KernelTable {
   SoftmaxFn* softmax;
   SoftmaxGradFn* softmax_grad;
   CrossEntropyFn* cross_entropy;
+  CrossEntropyStatisticsFn* cross_entropy_statistics;
+  CrossEntropyFromStatisticsFn* cross_entropy_from_statistics;
   AddFn* add;
   MulFn* mul;
   ScaleFn* scale;

@@ -71,16 +71,8 @@ void check_unwritten(const Node& node) {
   }
 }
 
-/// The memory of a parameter's gradient, made on first use.
-const Tensor& grad_of(Leaf& leaf) {
-  if (!leaf.grad.defined())
-    leaf.grad =
-        Tensor::empty(leaf.value.shape(), accumulator_of(leaf.value.dtype()), leaf.value.device());
-  return leaf.grad;
-}
-
 void deliver_to_parameter(Leaf& leaf, const Tensor& dy) {
-  const Tensor& grad = grad_of(leaf);
+  const Tensor& grad = grad_memory(leaf);
   if (leaf.has_grad)
     add_into(grad, dy);
   else
@@ -201,7 +193,7 @@ class BackwardPass {
 
   void run_into(const std::shared_ptr<Node>& input, const GradInto& gradient, const Tensor& dy) {
     if (input->leaf) {
-      gradient.write(dy, grad_of(*input->leaf), input->leaf->has_grad);
+      gradient.write(dy, grad_memory(*input->leaf), input->leaf->has_grad);
       input->leaf->has_grad = true;
       return;
     }

@@ -32,6 +32,18 @@ Tensor add(const Tensor& a, const Tensor& b) {
   return record("add", y, {{a, same}, {b, same}});
 }
 
+Tensor add_bias(const Tensor& x, const Tensor& bias) {
+  expect_float("add_bias", "x", x);
+  expect_dtype("add_bias", "bias", bias, x.dtype());
+  expect_shape("add_bias", "bias", bias, {x.shape().back()});
+  const Tensor y = empty_like(x);
+  kernels(x.device()).add(current_stream(x.device()), y.out(), x.in(), bias.in());
+  const auto grad_bias = [](const Tensor& dy, const Tensor& grad, bool accumulate) {
+    kernels(dy.device()).sum_rows(current_stream(dy.device()), grad.out(), dy.in(), accumulate);
+  };
+  return record("add_bias", y, {{x, [](const Tensor& dy) { return dy; }}, {bias, grad_bias}});
+}
+
 Tensor mul(const Tensor& a, const Tensor& b) {
   expect_alike("mul", a, b);
   return record("mul", product(a, b),

@@ -7,6 +7,8 @@ namespace boostr {
 /// y = a + b and y = a * b, elementwise: one shape, one float type.
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
+/// y[..., :] = x[..., :] + bias.
+Tensor add_bias(const Tensor& x, const Tensor& bias);
 /// y = factor * x.
 Tensor scale(const Tensor& x, double factor);
 /// y {1} = sum, or mean, of all elements, in the accumulator type and a fixed order.

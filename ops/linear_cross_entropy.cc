@@ -16,8 +16,8 @@ namespace {
 class Sweep {
  public:
   /// x [T, K], weight [V, K], targets [T].
-  Sweep(const Tensor& x, const Tensor& weight, const Tensor& targets)
-      : x_(x), weight_(weight), targets_(targets) {}
+  Sweep(const Tensor& x, const Tensor& weight, const Tensor& targets, const VocabularyPart& part)
+      : x_(x), weight_(weight), targets_(targets), part_(part) {}
 
   void want_grad_x() { dx_ = empty(x_.shape(), x_.dtype()); }
   void want_grad_weight() { dweight_ = empty(weight_.shape(), accumulator_of(weight_.dtype())); }
@@ -31,15 +31,16 @@ class Sweep {
     // In place of the logits, in the type of x: GEMM takes factors of one type.
     const Tensor dlogits = Tensor::over({logits.out().data, x_.dtype(), logits.shape()});
     const bool gradients = dx_.defined() || dweight_.defined();
+    if (part_.combine) statistics_ = empty({chunk, 3}, acc);
     for (std::int64_t begin = 0; begin < tokens(); begin += chunk) {
       const std::int64_t count = std::min(chunk, tokens() - begin);
       gemm(logits.rows(0, count), x_.rows(begin, count), weight_, {.transpose_b = true});
+      if (part_.combine) combine_statistics(logits.rows(0, count), begin);
       if (gradients) {
         take_losses_and_gradients(logits, dlogits, begin, count);
         add_gradients(dlogits.rows(0, count), begin);
       } else {
-        cross_entropy(losses_.rows(begin, count), {}, logits.rows(0, count),
-                      targets_.rows(begin, count));
+        cross_entropy({}, logits.rows(0, count), begin, 0);
       }
     }
   }
@@ -65,11 +66,28 @@ class Sweep {
     kernels(c.device()).gemm(current_stream(c.device()), c.out(), a.in(), b.in(), {}, options);
   }
 
-  static void cross_entropy(const Tensor& losses, const Out& dlogits, const Tensor& logits,
-                            const Tensor& targets) {
-    kernels(losses.device())
-        .cross_entropy(current_stream(losses.device()), losses.out(), dlogits, logits.in(),
-                       targets.in());
+  void combine_statistics(const Tensor& logits, std::int64_t begin) {
+    const std::int64_t count = logits.shape()[0];
+    const Tensor statistics = statistics_.rows(0, count);
+    kernels(logits.device())
+        .cross_entropy_statistics(current_stream(logits.device()), statistics.out(), logits.in(),
+                                  targets_.rows(begin, count).in(), part_.first_class);
+    part_.combine(statistics);
+  }
+
+  /// Of some tokens of the chunk that begins at `begin`, from its token `first` on.
+  void cross_entropy(const Out& dlogits, const Tensor& logits, std::int64_t begin,
+                     std::int64_t first) {
+    const std::int64_t rows = logits.shape()[0];
+    const Out losses = losses_.rows(begin + first, rows).out();
+    const In targets = targets_.rows(begin + first, rows).in();
+    const KernelTable& table = kernels(logits.device());
+    Stream& stream = current_stream(logits.device());
+    if (part_.combine)
+      table.cross_entropy_from_statistics(stream, losses, dlogits, logits.in(), targets,
+                                          statistics_.rows(first, rows).in(), part_.first_class);
+    else
+      table.cross_entropy(stream, losses, dlogits, logits.in(), targets);
   }
 
   /// Of the tokens from `begin`, whose logits are the first `count` rows. Where a gradient is half
@@ -80,8 +98,7 @@ class Sweep {
     const bool narrower = dlogits.dtype() != logits.dtype();
     for (std::int64_t first = 0, rows = count; first < count; first += rows) {
       if (narrower) rows = std::min(std::max<std::int64_t>(first, 1), count - first);
-      cross_entropy(losses_.rows(begin + first, rows), dlogits.rows(first, rows).out(),
-                    logits.rows(first, rows), targets_.rows(begin + first, rows));
+      cross_entropy(dlogits.rows(first, rows).out(), logits.rows(first, rows), begin, first);
     }
   }
 
@@ -95,7 +112,9 @@ class Sweep {
   }
 
   Tensor x_, weight_, targets_;
-  Tensor losses_;  // [T]
+  VocabularyPart part_;
+  Tensor statistics_;  // [tokens of a chunk, 3]
+  Tensor losses_;      // [T]
   Tensor dx_, dweight_;
 };
 
@@ -114,10 +133,10 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& targets) {
 }  // namespace
 
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& targets,
-                            double scale, std::size_t logits_bytes) {
+                            double scale, const VocabularyPart& part, std::size_t logits_bytes) {
   check(x, weight, targets);
   const std::int64_t tokens = x.shape().rows();
-  Sweep sweep(x.view({tokens, x.shape().back()}), weight.detach(), targets.view({tokens}));
+  Sweep sweep(x.view({tokens, x.shape().back()}), weight.detach(), targets.view({tokens}), part);
   if (needs_grad({x})) sweep.want_grad_x();
   if (needs_grad({weight})) sweep.want_grad_weight();
   sweep.run(logits_bytes);

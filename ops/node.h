@@ -13,6 +13,9 @@
 
 namespace boostr {
 
+/// The memory of a parameter's gradient, made on first use.
+const Tensor& grad_memory(Leaf& leaf);
+
 /// A tensor's bytes as they were when an op was recorded. Does not keep them alive: bytes that
 /// nothing holds any more cannot change what a gradient reads.
 struct ReadBytes {

@@ -8,7 +8,7 @@ namespace boostr {
 
 std::vector<double> sum_of_squares_partials(const Tensor& x, double factor) {
   expect_float("sum_of_squares", "x", x);
-  const std::int64_t chunks = (x.numel() + norm_chunk - 1) / norm_chunk;
+  const std::int64_t chunks = num_norm_chunks(x.numel());
   const Tensor partials = Tensor::empty({chunks}, DType::f64, x.device());
   kernels(x.device())
       .sum_squares(current_stream(x.device()), partials.out(), x.view({x.numel()}).in(), factor);

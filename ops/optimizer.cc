@@ -38,13 +38,14 @@ void adamw_step(std::span<const OptimizerSlice> slices, const AdamWStep& step, D
 std::vector<LambNorms> lamb_moments(std::span<const OptimizerSlice> slices, const AdamWStep& step,
                                     Device device) {
   check(slices, 2);
-  const auto count = static_cast<std::int64_t>(slices.size());
-  const Tensor norms = Tensor::empty({2 * count}, DType::f64, device);
+  std::int64_t chunks = 0;
+  for (const OptimizerSlice& slice : slices) chunks += num_norm_chunks(slice.master.shape.numel());
+  const Tensor norms = Tensor::empty({2 * chunks}, DType::f64, device);
   kernels(device).lamb_moments(current_stream(device), slices, step, norms.out());
   const auto values = norms.values<double>();
   std::vector<LambNorms> result;
-  for (std::size_t i = 0; i < slices.size(); ++i)
-    result.push_back({.param = values[2 * i], .update = values[2 * i + 1]});
+  for (std::size_t i = 0; i < values.size(); i += 2)
+    result.push_back({.param = values[i], .update = values[i + 1]});
   return result;
 }
 

@@ -12,12 +12,14 @@ namespace boostr {
 void adamw_step(std::span<const OptimizerSlice> slices, const AdamWStep& step,
                 Device device = cpu_device);
 
-/// ||p||^2 and ||u||^2 of a slice, u being LAMB's update before the trust ratio.
+/// ||p||^2 and ||u||^2 of a chunk of norm_chunk elements of a slice, u being LAMB's update before
+/// the trust ratio.
 struct LambNorms {
   double param = 0;
   double update = 0;
 };
-/// First pass: updates the moments.
+/// First pass: updates the moments and returns the norms of all chunks of the first slice, of the
+/// second, ...
 std::vector<LambNorms> lamb_moments(std::span<const OptimizerSlice> slices, const AdamWStep& step,
                                     Device device = cpu_device);
 /// Second pass: `trust` has one ratio for each slice.

@@ -34,9 +34,16 @@ Parameter::Parameter(const Shape& global_shape, DType dtype, Initial initial, Sh
   leaf_->global_shape = global_shape;
   leaf_->shard = shard;
   leaf_->initial = initial;
-  leaf_->value = Tensor::empty(local_shape(global_shape, shard), dtype, device);
+  leaf_->value = Tensor::deferred(local_shape(global_shape, shard), dtype, device);
   node_ = std::make_shared<Node>("parameter", leaf_->value, true);
   node_->leaf = leaf_;
+}
+
+void Parameter::set_value_storage(Tensor storage) {
+  expect(storage.shape() == shape() && storage.dtype() == dtype(), "the value of '", name(),
+         "' needs ", dtype(), " of shape ", shape(), ", got ", storage.dtype(), " of shape ",
+         storage.shape());
+  leaf_->value = std::move(storage);
 }
 
 void Parameter::set_grad_storage(Tensor storage) {
@@ -47,11 +54,23 @@ void Parameter::set_grad_storage(Tensor storage) {
   leaf_->has_grad = false;
 }
 
+void Parameter::release_grad() {
+  leaf_->grad = {};
+  leaf_->has_grad = false;
+}
+
 void Parameter::set_zero_grad() {
-  const Device device = leaf_->value.device();
-  if (!leaf_->grad.defined()) leaf_->grad = Tensor::empty(shape(), accumulator_of(dtype()), device);
-  kernels(device).fill(current_stream(device), leaf_->grad.out(), 0.0);
+  const Tensor& grad = grad_memory(*leaf_);
+  kernels(grad.device()).fill(current_stream(grad.device()), grad.out(), 0.0);
   leaf_->has_grad = true;
+}
+
+const Tensor& grad_memory(Leaf& leaf) {
+  if (!leaf.grad.defined() && leaf.before_grad) leaf.before_grad();
+  if (!leaf.grad.defined())
+    leaf.grad =
+        Tensor::empty(leaf.value.shape(), accumulator_of(leaf.value.dtype()), leaf.value.device());
+  return leaf.grad;
 }
 
 }  // namespace boostr

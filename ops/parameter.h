@@ -14,6 +14,7 @@ struct Shard {
   int axis = 0;
   int index = 0;
   int count = 1;
+  int copy = 0;  ///< the number of this rank among those that hold the same piece
   friend bool operator==(const Shard&, const Shard&) = default;
 };
 
@@ -32,6 +33,7 @@ struct Leaf {
   Tensor value;
   Tensor grad;
   bool has_grad = false;
+  std::function<void()> before_grad;
   std::function<void()> on_grad;
 };
 
@@ -40,7 +42,8 @@ struct Leaf {
 class Parameter {
  public:
   Parameter() = default;
-  /// Value uninitialised, no gradient. `global_shape` is cut by `shard`.
+  /// Value uninitialised, its memory taken at the first access; no gradient. `global_shape` is cut
+  /// by `shard`.
   Parameter(const Shape& global_shape, DType dtype, Initial initial, Shard shard = {},
             Device device = cpu_device);
 
@@ -58,6 +61,8 @@ class Parameter {
   /// The value as an op's input: gradients flow to grad().
   Tensor value() const { return leaf_->value.with_node(node_); }
   operator Tensor() const { return value(); }
+  /// From now on the value lies in `storage` (the parameter's type and shape), with what is there.
+  void set_value_storage(Tensor storage);
   /// The sum of the gradients since zero_grad(); meaningless unless has_grad().
   const Tensor& grad() const { return leaf_->grad; }
   bool has_grad() const { return leaf_->has_grad; }
@@ -68,6 +73,11 @@ class Parameter {
   /// Makes gradients land in `storage` (acc type, the parameter's shape), for example a slice of a
   /// bucket.
   void set_grad_storage(Tensor storage);
+  /// Gives that memory up; what it held is forgotten.
+  void release_grad();
+  /// Called when the first gradient is about to arrive at a parameter without gradient memory: may
+  /// call set_grad_storage().
+  void set_before_grad(std::function<void()> hook) { leaf_->before_grad = std::move(hook); }
   /// Called once per backward that reaches the parameter, B and W together counting as one, right
   /// after it has delivered its last contribution to grad(); not for graphs that are dropped.
   void set_on_grad(std::function<void()> hook) { leaf_->on_grad = std::move(hook); }

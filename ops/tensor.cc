@@ -6,12 +6,41 @@
 
 namespace boostr {
 
+namespace {
+
+void allocate(Storage& storage, std::size_t bytes, Device device) {
+  storage.buffer = Buffer(bytes, device);
+  storage.data = storage.buffer.data();
+}
+
+}  // namespace
+
 Tensor Tensor::empty(const Shape& shape, DType dtype, Device device) {
+  Tensor tensor = without_bytes(shape, dtype, device);
+  allocate(*tensor.storage_, tensor.numel_bytes(), device);
+  return tensor;
+}
+
+Tensor Tensor::deferred(const Shape& shape, DType dtype, Device device) {
+  const std::size_t bytes = static_cast<std::size_t>(shape.numel()) * size_of(dtype);
+  return elsewhere(
+      shape, dtype,
+      [bytes, device](Storage& storage) {
+        if (storage.data == nullptr) allocate(storage, bytes, device);
+      },
+      device);
+}
+
+Tensor Tensor::elsewhere(const Shape& shape, DType dtype, std::function<void(Storage&)> on_access,
+                         Device device) {
+  Tensor tensor = without_bytes(shape, dtype, device);
+  tensor.storage_->on_access = std::move(on_access);
+  return tensor;
+}
+
+Tensor Tensor::without_bytes(const Shape& shape, DType dtype, Device device) {
   Tensor tensor;
   tensor.storage_ = std::make_shared<Storage>();
-  tensor.storage_->buffer =
-      Buffer(static_cast<std::size_t>(shape.numel()) * size_of(dtype), device);
-  tensor.storage_->data = tensor.storage_->buffer.data();
   tensor.shape_ = shape;
   tensor.dtype_ = dtype;
   tensor.device_ = device;
@@ -41,18 +70,23 @@ Tensor Tensor::over(const Out& view, std::shared_ptr<void> owner) {
 void Tensor::fill_from(const void* values, std::size_t count) {
   expect(count == static_cast<std::size_t>(numel()), "Tensor::of: ", count,
          " values do not fit shape ", shape_);
-  if (count > 0) std::memcpy(out().data, values, count * size_of(dtype_));
+  if (count > 0) std::memcpy(out().data, values, numel_bytes());
+}
+
+std::byte* Tensor::data() const {
+  if (storage_->on_access) storage_->on_access(*storage_);
+  return storage_->data + byte_offset_;
 }
 
 In Tensor::in() const {
   expect(defined(), "an undefined tensor was read");
-  return {storage_->data + byte_offset_, dtype_, shape_};
+  return {data(), dtype_, shape_};
 }
 
 Out Tensor::out() const {
   expect(defined(), "an undefined tensor was written");
   ++storage_->version;
-  return {storage_->data + byte_offset_, dtype_, shape_};
+  return {data(), dtype_, shape_};
 }
 
 double Tensor::item() const {

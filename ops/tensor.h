@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -15,6 +16,8 @@ class Node;
 /// The bytes behind one or more tensors. Handles share it, so memory can be emptied and refilled
 /// under them.
 struct Storage {
+  /// Called before each access, if set: brings bytes that are elsewhere at the moment to `data`.
+  std::function<void(Storage&)> on_access;
   Buffer buffer;                ///< owns the bytes, or
   std::shared_ptr<void> owner;  ///< keeps alive whoever does
   std::byte* data = nullptr;
@@ -31,6 +34,8 @@ class Tensor {
 
   /// Uninitialised elements.
   static Tensor empty(const Shape& shape, DType dtype, Device device = cpu_device);
+  /// Uninitialised elements whose memory is allocated when they are first accessed.
+  static Tensor deferred(const Shape& shape, DType dtype, Device device = cpu_device);
   static Tensor zeros(const Shape& shape, DType dtype, Device device = cpu_device);
   /// Every element `value`.
   static Tensor full(const Shape& shape, DType dtype, double value, Device device = cpu_device);
@@ -47,6 +52,9 @@ class Tensor {
   }
   /// A tensor over memory that somebody else owns; `owner` is kept alive with it.
   static Tensor over(const Out& view, std::shared_ptr<void> owner = nullptr);
+  /// Elements that `on_access` brings before each access, by setting the storage's `data`.
+  static Tensor elsewhere(const Shape& shape, DType dtype, std::function<void(Storage&)> on_access,
+                          Device device = cpu_device);
 
   bool defined() const { return storage_ != nullptr; }
   const Shape& shape() const { return shape_; }
@@ -80,7 +88,10 @@ class Tensor {
   const std::shared_ptr<Storage>& storage() const { return storage_; }
 
  private:
+  static Tensor without_bytes(const Shape& shape, DType dtype, Device device);
   void fill_from(const void* values, std::size_t count);
+  std::size_t numel_bytes() const { return static_cast<std::size_t>(numel()) * size_of(dtype_); }
+  std::byte* data() const;
 
   std::shared_ptr<Storage> storage_;
   std::size_t byte_offset_ = 0;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -51,6 +52,20 @@ void map(const Stream& stream, const Out& out, F f, const S*... x) {
                });
 }
 
+/// y[t, :] = a[t, :] + b.
+template <class S>
+void add_to_rows(const Stream& stream, const Out& y, const In& a, const In& b) {
+  const std::int64_t width = y.shape.back();
+  parallel_for(
+      stream, y.shape.rows(), std::max<std::int64_t>(1, elementwise_grain / width),
+      [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin * width; i < end * width; i += width)
+          for_each_vector(width, lanes<Accumulator<S>>, [&](std::int64_t k, std::int64_t n) {
+            store_n(y.as<S>() + i + k, load_n(a.as<S>() + i + k, n) + load_n(b.as<S>() + k, n), n);
+          });
+      });
+}
+
 /// Calls f.operator()<D, S>() with the storage types of an output and an input.
 template <class F>
 void dispatch_pair(DType y, DType x, F&& f) {
@@ -62,6 +77,7 @@ void dispatch_pair(DType y, DType x, F&& f) {
 
 void add(Stream& stream, Out y, In a, In b) {
   dispatch_float(y.dtype, [&]<class S>() {
+    if (b.shape.numel() < y.shape.numel()) return add_to_rows<S>(stream, y, a, b);
     const auto sum = [](auto u, auto v) { return u + v; };
     map<S>(stream, y, sum, a.as<S>(), b.as<S>());
   });

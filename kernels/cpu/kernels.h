@@ -25,6 +25,8 @@ GatedActivationGradFn gated_activation_grad;
 SoftmaxFn softmax;
 SoftmaxGradFn softmax_grad;
 CrossEntropyFn cross_entropy;
+CrossEntropyStatisticsFn cross_entropy_statistics;
+CrossEntropyFromStatisticsFn cross_entropy_from_statistics;
 AddFn add;
 MulFn mul;
 ScaleFn scale;

@@ -9,7 +9,7 @@
 namespace boostr::cpu::BOOSTR_ISA {
 namespace {
 
-/// Squared norms of the weights and of the update, or part of them.
+/// Squared norms of a chunk's weights and of its update, as they lie in the kernel's result.
 struct SquaredNorms {
   double weights = 0.0, update = 0.0;
 };
@@ -43,23 +43,16 @@ SquaredNorms update_moments(const OptimizerSlice& slice, const LambUpdate<A>& ne
   return {reduce_add(weights), reduce_add(update)};
 }
 
-std::int64_t chunks_of(const OptimizerSlice& slice) {
-  return (slice.master.shape.numel() + norm_chunk - 1) / norm_chunk;
-}
-
 }  // namespace
 
 void lamb_moments(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWStep& step,
                   Out norms) {
-  std::int64_t chunks = 0;
-  for (const OptimizerSlice& slice : slices) chunks += chunks_of(slice);
-  // Norms of fixed chunks, added up in their order below: the bits do not depend on the threads.
-  auto* parts =
-      reinterpret_cast<SquaredNorms*>(stream.scratch(std::size_t(chunks) * sizeof(SquaredNorms)));
+  auto* parts = reinterpret_cast<SquaredNorms*>(norms.as<double>());
+  const std::int64_t chunks = norms.shape.numel() / 2;
   parallel_for(stream, chunks, 1, [&](std::int64_t first, std::int64_t last) {
     std::int64_t before = 0;  // chunks of the slices before this one
     for (const OptimizerSlice& slice : slices) {
-      const std::int64_t count = chunks_of(slice);
+      const std::int64_t count = num_norm_chunks(slice.master.shape.numel());
       dispatch_master(slice, [&]<class A>() {
         const LambUpdate<A> new_update(step, slice);
         for (std::int64_t c = std::max(first, before); c < std::min(last, before + count); ++c) {
@@ -71,15 +64,6 @@ void lamb_moments(Stream& stream, std::span<const OptimizerSlice> slices, const 
       before += count;
     }
   });
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    SquaredNorms sum;
-    for (std::int64_t c = chunks_of(slices[i]); c > 0; --c, ++parts) {
-      sum.weights += parts->weights;
-      sum.update += parts->update;
-    }
-    norms.as<double>()[2 * i] = sum.weights;
-    norms.as<double>()[2 * i + 1] = sum.update;
-  }
 }
 
 void lamb_apply(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWStep& step,

@@ -76,7 +76,7 @@ bool finite(const S* x, std::int64_t count) {
          }) == A(0);
 }
 
-constexpr std::int64_t chunk_size = norm_chunk;
+constexpr std::int64_t chunk_size = 65536;
 
 std::int64_t num_chunks(const In& x) { return (x.shape.numel() + chunk_size - 1) / chunk_size; }
 

@@ -29,6 +29,8 @@ const KernelTable& table() {
       .softmax = softmax,
       .softmax_grad = softmax_grad,
       .cross_entropy = cross_entropy,
+      .cross_entropy_statistics = cross_entropy_statistics,
+      .cross_entropy_from_statistics = cross_entropy_from_statistics,
       .add = add,
       .mul = mul,
       .scale = scale,

@@ -56,7 +56,9 @@ Pass adamw(const Setup& setup, Stream& stream, const State& s) {
 Pass lamb(const Setup& setup, Stream& stream, const State& s) {
   const Traffic first{{s.grad.in(), s.master.in()}, {}, {s.exp_avg.out(), s.exp_avg_sq.out()}};
   const Traffic second{{s.exp_avg.in(), s.exp_avg_sq.in()}, s.copy(), {s.master.out()}};
-  const Array norms = filled(DType::f64, {2 * tensors}, 0.0);
+  std::int64_t chunks = 0;
+  for (const OptimizerSlice& slice : s.slices) chunks += num_norm_chunks(slice.master.shape.numel());
+  const Array norms = filled(DType::f64, {2 * chunks}, 0.0);
   return {{first, second}, [&, norms] {
             const AdamWStep step{.grad_factor = 0.5, .step = 2};
             const std::vector<double> trust(tensors, 1.0);
@@ -75,7 +77,7 @@ Pass sgd(const Setup& setup, Stream& stream, const State& s) {
 /// The norm of the gradient, for clipping.
 Pass grad_norm(const Setup& setup, Stream& stream, const State& s) {
   const Traffic traffic{{s.grad.in()}, {}, {}};
-  const Array partials = filled(DType::f64, {(parameters + norm_chunk - 1) / norm_chunk}, 0.0);
+  const Array partials = filled(DType::f64, {num_norm_chunks(parameters)}, 0.0);
   return {{traffic},
           [&, partials] { setup.table->sum_squares(stream, partials.out(), s.grad.in(), 0.5); }};
 }

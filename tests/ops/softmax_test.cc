@@ -51,7 +51,7 @@ OpCase linear_cross_entropy_case(std::int64_t vocabulary, std::size_t logits_byt
   c.name = text("linear_cross_entropy_", vocabulary, "_in_", logits_bytes, "_bytes");
   c.inputs = {{.shape = {1, 7, hidden}}, {.shape = {vocabulary, hidden}, .is_weight = true}};
   c.op = [=](const std::vector<Tensor>& in) {
-    return linear_cross_entropy(in[0], in[1], target_tensor(), 0.3, logits_bytes);
+    return linear_cross_entropy(in[0], in[1], target_tensor(), 0.3, {}, logits_bytes);
   };
   c.reference = [=](const std::vector<Doubles>& in) {
     Doubles logits(static_cast<std::size_t>(7 * vocabulary));
@@ -85,7 +85,7 @@ struct LossAndGradients {
 LossAndGradients fused(std::size_t logits_bytes, DType dtype) {
   const Tensor x = input_leaf(normal_tensor({1, 7, 9}, dtype, 1));
   const Parameter weight = normal_parameter({33, 9}, dtype, 2);
-  const Tensor loss = linear_cross_entropy(x, weight, target_tensor(), 0.3, logits_bytes);
+  const Tensor loss = linear_cross_entropy(x, weight, target_tensor(), 0.3, {}, logits_bytes);
   backward(loss);
   return {loss.item(), doubles_of(gradient_of(x)), doubles_of(weight.grad())};
 }
@@ -133,7 +133,7 @@ TEST(LinearCrossEntropy, HoldsNoMoreThanTheChunkAndTheGradients) {
   const auto run = [&](std::size_t bytes) {
     reset_peak_memory();
     const std::size_t before = allocator_stats().bytes_in_use;
-    const Tensor loss = linear_cross_entropy(x, weight, ids, 1.0, bytes);
+    const Tensor loss = linear_cross_entropy(x, weight, ids, 1.0, {}, bytes);
     return allocator_stats().peak_bytes_in_use - before;
   };
   run(all_logits);  // the kernels' workspace stays
