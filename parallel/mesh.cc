@@ -44,6 +44,8 @@ Mesh::Mesh(Communicator& world, const MeshDegrees& degrees)
   const int tp = rank % tp_size, dp = rank / tp_size % dp_size, pp = rank / (tp_size * dp_size);
   pp_ = world.split(dp * tp_size + tp, rank, "pp");
   dp_ = world.split(pp * tp_size + tp, rank, "dp");
+  replicate_ = dp_->split(dp % degrees_.shard, dp, "replicate");
+  shard_ = dp_->split(dp / degrees_.shard, dp, "shard");
   tp_ = world.split(pp * dp_size + dp, rank, "tp");
 }
 

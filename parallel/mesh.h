@@ -32,6 +32,9 @@ class Mesh {
   Communicator& world() { return world_; }
   Communicator& pp() { return *pp_; }
   Communicator& dp() { return *dp_; }
+  /// The two factors of dp, shard innermost.
+  Communicator& replicate() { return *replicate_; }
+  Communicator& shard() { return *shard_; }
   Communicator& tp() { return *tp_; }
   const MeshDegrees& degrees() const { return degrees_; }
 
@@ -43,7 +46,7 @@ class Mesh {
  private:
   Communicator& world_;
   MeshDegrees degrees_;
-  std::unique_ptr<Communicator> pp_, dp_, tp_;
+  std::unique_ptr<Communicator> pp_, dp_, replicate_, shard_, tp_;
 };
 
 }  // namespace boostr

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ops/parameter.h"
+
+namespace boostr {
+
+/// Parameters laid end to end in one flat memory that is cut into equal pieces, one for each rank
+/// of a group. Where there is more than one piece, parameters begin and pieces end at multiples of
+/// norm_chunk, so that a piece holds whole chunks of each parameter: sums over chunks have the same
+/// bits however many pieces there are. The rest is padding.
+struct FlatLayout {
+  struct Place {
+    Parameter parameter;
+    std::int64_t begin = 0;  ///< of its elements in the flat memory
+  };
+  std::vector<Place> places;
+  int pieces = 1;
+  std::int64_t piece_numel = 0;
+
+  std::int64_t numel() const { return piece_numel * pieces; }
+  /// The type of the parameters' values; they have one.
+  DType dtype() const { return places.front().parameter.dtype(); }
+};
+
+/// Elements [begin, begin + numel) of a parameter, flattened, which lie in a piece from its element
+/// `piece_begin` on.
+struct FlatPart {
+  Parameter parameter;
+  std::size_t place = 0;  ///< of the parameter in the layout
+  std::int64_t begin = 0;
+  std::int64_t numel = 0;
+  std::int64_t piece_begin = 0;
+};
+
+/// The layout of `parameters`, in their order.
+FlatLayout flat_layout(std::span<const Parameter> parameters, int pieces);
+
+/// What piece `index` holds, in the order of the layout.
+std::vector<FlatPart> parts_of_piece(const FlatLayout& layout, int index);
+
+/// The parameter's elements in the flat memory `whole` (of numel() elements), in its shape.
+Tensor view_of(const FlatLayout::Place& place, const Tensor& whole);
+
+/// One layout after another for each unit: units are never mixed, and a unit is cut before the
+/// parameter that would take its gradients beyond `bucket_bytes`.
+std::vector<FlatLayout> bucket_layouts(const std::vector<std::vector<Parameter>>& units, int pieces,
+                                       std::int64_t bucket_bytes);
+
+}  // namespace boostr

@@ -1,0 +1,78 @@
+#include "parallel/zero/gradients.h"
+
+namespace boostr {
+namespace {
+
+class WholeGradients final : public Gradients {
+ public:
+  WholeGradients(const std::vector<FlatLayout>& layouts, const DataParallelGroups& groups)
+      : groups_(groups),
+        arrivals_(layouts, groups.shard, [this](std::size_t bucket) { start(bucket); }) {
+    for (const FlatLayout& layout : layouts) buckets_.push_back(make(layout));
+  }
+
+  void expect_backward(bool last) override {
+    if (last) arrivals_.expect();
+  }
+
+  void finish() override {
+    expect(arrivals_.expecting(), "zero: no backward was announced as the last of this step");
+    arrivals_.complete();
+    while (!scattering_.empty()) sum_over_replicas();
+    for (Bucket& bucket : buckets_) bucket.work.wait();
+  }
+
+  const Tensor& owned(std::size_t bucket) const override { return buckets_[bucket].owned; }
+
+ private:
+  struct Bucket {
+    Tensor whole, owned;
+    Work work;
+  };
+
+  /// Shared memory belongs to one group: to the one that sums first, if it has more than one rank.
+  Communicator& home() { return groups_.shard.size() > 1 ? groups_.shard : groups_.replicate; }
+
+  Bucket make(const FlatLayout& layout) {
+    Bucket bucket;
+    const Out memory = home().allocate_shared(accumulator_of(layout.dtype()), layout.numel());
+    bucket.whole = Tensor::over(memory);
+    const std::int64_t index = layout.pieces == 1 ? 0 : groups_.shard.rank();
+    bucket.owned = bucket.whole.rows(index * layout.piece_numel, layout.piece_numel);
+    for (FlatLayout::Place place : layout.places)
+      place.parameter.set_grad_storage(view_of(place, bucket.whole));
+    return bucket;
+  }
+
+  void start(std::size_t index) {
+    Bucket& bucket = buckets_[index];
+    const bool scatters = bucket.owned.numel() != bucket.whole.numel();
+    bucket.work = scatters ? groups_.shard.reduce_scatter(bucket.owned.out(), bucket.whole.in())
+                           : groups_.shard.all_reduce(bucket.whole.out());
+    scattering_.push_back(index);
+    // The second sum waits for the first: it is asked for while the next bucket's is under way.
+    const std::size_t under_way = groups_.shard.size() > 1 ? 1 : 0;
+    if (groups_.replicate.size() > 1 && scattering_.size() > under_way) sum_over_replicas();
+  }
+
+  void sum_over_replicas() {
+    Bucket& bucket = buckets_[scattering_.front()];
+    scattering_.pop_front();
+    bucket.work.wait();
+    bucket.work = groups_.replicate.all_reduce(bucket.owned.out());
+  }
+
+  DataParallelGroups groups_;
+  std::vector<Bucket> buckets_;
+  std::deque<std::size_t> scattering_;  ///< buckets that are being summed over the first group
+  BucketArrivals arrivals_;
+};
+
+}  // namespace
+
+std::unique_ptr<Gradients> whole_gradients(const std::vector<FlatLayout>& layouts,
+                                           const DataParallelGroups& groups) {
+  return std::make_unique<WholeGradients>(layouts, groups);
+}
+
+}  // namespace boostr

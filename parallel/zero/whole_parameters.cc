@@ -1,0 +1,49 @@
+#include "parallel/zero/parameters.h"
+
+namespace boostr {
+namespace {
+
+class WholeParameters final : public ParameterValues {
+ public:
+  WholeParameters(const std::vector<FlatLayout>& layouts, Communicator& group) : group_(group) {
+    for (const FlatLayout& layout : layouts) {
+      const bool shared = layout.pieces > 1;
+      const Tensor whole = shared
+                               ? Tensor::over(group.allocate_shared(layout.dtype(), layout.numel()))
+                               : Tensor::empty({layout.numel()}, layout.dtype());
+      const std::int64_t index = shared ? group.rank() : 0;
+      buckets_.push_back({whole, whole.rows(index * layout.piece_numel, layout.piece_numel)});
+      for (FlatLayout::Place place : layout.places)
+        place.parameter.set_value_storage(view_of(place, whole));
+    }
+  }
+
+  const Tensor& owned(std::size_t bucket) const override { return buckets_[bucket].owned; }
+
+  void release() override {}  // gather() waits for all that reads
+
+  void gather() override {
+    std::vector<Work> works;
+    for (const Bucket& bucket : buckets_)
+      if (bucket.owned.numel() != bucket.whole.numel())
+        works.push_back(group_.all_gather(bucket.whole.out(), bucket.owned.in()));
+    for (Work& work : works) work.wait();
+  }
+
+ private:
+  struct Bucket {
+    Tensor whole, owned;
+  };
+
+  Communicator& group_;
+  std::vector<Bucket> buckets_;
+};
+
+}  // namespace
+
+std::unique_ptr<ParameterValues> whole_parameters(const std::vector<FlatLayout>& layouts,
+                                                  Communicator& group) {
+  return std::make_unique<WholeParameters>(layouts, group);
+}
+
+}  // namespace boostr
