@@ -4,9 +4,9 @@
 
 namespace boostr {
 
-std::unique_ptr<Model> build_model(const ModelConfig& config, std::int64_t max_seq_len,
-                                   DType dtype) {
-  if (config.type == "llama") return std::make_unique<Llama>(config.llama, max_seq_len, dtype);
+std::unique_ptr<Model> build_model(const ModelConfig& config, std::int64_t max_seq_len, DType dtype,
+                                   TensorParallel& tp) {
+  if (config.type == "llama") return std::make_unique<Llama>(config.llama, max_seq_len, dtype, tp);
   throw Error(ExitCode::usage,
               text("unknown model.type '", config.type, "'; this build has llama"));
 }

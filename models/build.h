@@ -5,6 +5,7 @@
 
 #include "models/llama_config.h"
 #include "models/model.h"
+#include "parallel/tensor_parallel.h"
 
 namespace boostr {
 
@@ -16,9 +17,9 @@ struct ModelConfig {
 };
 
 /// The model that `config` describes, for sequences of up to `max_seq_len` tokens, parameters in
-/// `dtype`, named and uninitialised. Error(usage) for an unknown type or hyperparameters that do
-/// not fit together.
-std::unique_ptr<Model> build_model(const ModelConfig& config, std::int64_t max_seq_len,
-                                   DType dtype);
+/// `dtype`, named, uninitialised and cut over the ranks of `tp`, which must outlive it. Collective
+/// over them. Error(usage) for an unknown type or hyperparameters that do not fit together.
+std::unique_ptr<Model> build_model(const ModelConfig& config, std::int64_t max_seq_len, DType dtype,
+                                   TensorParallel& tp);
 
 }  // namespace boostr

@@ -5,10 +5,34 @@
 #include "ops/elementwise.h"
 #include "ops/embedding.h"
 #include "ops/linear_cross_entropy.h"
+#include "ops/transient.h"
 
 namespace boostr {
 
-LlamaConfig resolved(LlamaConfig config) {
+namespace {
+
+/// Whether whole heads go to every rank, keys and values in copies where they are fewer.
+bool heads_fit(const LlamaConfig& config, std::int64_t ranks) {
+  const std::int64_t kv = config.num_key_value_heads;
+  return config.num_attention_heads % ranks == 0 && (kv % ranks == 0 || ranks % kv == 0);
+}
+
+void require_fits(const LlamaConfig& config, int ranks) {
+  std::string fitting;
+  for (std::int64_t n = 1; n <= config.num_attention_heads; ++n)
+    if (heads_fit(config, n)) fitting += text(fitting.empty() ? "" : ", ", n);
+  require(heads_fit(config, ranks), ExitCode::usage, "tensor_parallel_degree = ", ranks,
+          " does not divide the heads: num_attention_heads = ", config.num_attention_heads,
+          ", num_key_value_heads = ", config.num_key_value_heads, "; it could be ", fitting);
+  require(ranks <= std::min(config.intermediate_size, config.vocab_size), ExitCode::usage,
+          "tensor_parallel_degree = ", ranks,
+          " is more than intermediate_size = ", config.intermediate_size,
+          " or vocab_size = ", config.vocab_size);
+}
+
+}  // namespace
+
+LlamaConfig resolved(LlamaConfig config, int tensor_parallel) {
   if (config.num_key_value_heads == 0) config.num_key_value_heads = config.num_attention_heads;
   if (config.head_dim == 0) {
     require(config.hidden_size % config.num_attention_heads == 0, ExitCode::usage,
@@ -22,19 +46,28 @@ LlamaConfig resolved(LlamaConfig config) {
           " is not a multiple of num_key_value_heads = ", config.num_key_value_heads);
   require(config.head_dim % 2 == 0, ExitCode::usage, "head_dim = ", config.head_dim,
           " is odd; rotary embeddings turn pairs of dimensions");
+  require_fits(config, tensor_parallel);
   return config;
 }
 
-LlamaLayer::LlamaLayer(const LlamaConfig& config, DType dtype)
-    : input_layernorm_(config.hidden_size, dtype, config.rms_norm_eps),
-      post_attention_layernorm_(config.hidden_size, dtype, config.rms_norm_eps),
-      self_attn_(config, dtype),
-      mlp_(config, dtype) {}
+LlamaLayer::LlamaLayer(const LlamaConfig& config, DType dtype, TensorParallel& tp)
+    : tp_(tp),
+      input_layernorm_(config.hidden_size, dtype, config.rms_norm_eps, tp),
+      post_attention_layernorm_(config.hidden_size, dtype, config.rms_norm_eps, tp),
+      self_attn_(config, dtype, tp),
+      mlp_(config, dtype, tp) {}
 
 Tensor LlamaLayer::operator()(const Tensor& x, const RopeTables& tables,
-                              const Tensor& documents) const {
-  const Tensor h = add(x, self_attn_(input_layernorm_(x), tables, documents));
-  return add(h, mlp_(post_attention_layernorm_(h)));
+                              const Microbatch& microbatch, bool keep_all) const {
+  const auto sublayer = [&](const RmsNorm& norm, const Tensor& input, const auto& f) {
+    const Transient normed([this, &norm, input] { return tp_.enter(norm(input)); }, keep_all);
+    return add(input, f(normed.value()));
+  };
+  const Tensor h = sublayer(input_layernorm_, x, [&](const Tensor& normed) {
+    return self_attn_(normed, tables, microbatch);
+  });
+  return sublayer(post_attention_layernorm_, h,
+                  [&](const Tensor& normed) { return mlp_(normed, keep_all); });
 }
 
 void LlamaLayer::visit(const std::string& name, const ParameterVisitor& visitor) {
@@ -44,39 +77,46 @@ void LlamaLayer::visit(const std::string& name, const ParameterVisitor& visitor)
   mlp_.visit(name + ".mlp", visitor);
 }
 
-Llama::Llama(const LlamaConfig& config, std::int64_t max_seq_len, DType dtype)
-    : config_(resolved(config)),
+Llama::Llama(const LlamaConfig& config, std::int64_t max_seq_len, DType dtype, TensorParallel& tp)
+    : config_(resolved(config, tp.size())),
+      tp_(tp),
       tables_(rope_tables(
           max_seq_len, rope_frequencies(config_.head_dim, config_.rope_theta, config_.rope_scaling),
           accumulator_of(dtype))),
-      embed_tokens_({config_.vocab_size, config_.hidden_size}, dtype,
-                    {0, config_.initializer_range}),
-      norm_(config_.hidden_size, dtype, config_.rms_norm_eps) {
-  for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) layers_.emplace_back(config_, dtype);
-  if (!config_.tie_word_embeddings)
-    lm_head_ =
-        Parameter({config_.vocab_size, config_.hidden_size}, dtype, {0, config_.initializer_range});
+      embed_tokens_(vocabulary_parameter(dtype)),
+      norm_(config_.hidden_size, dtype, config_.rms_norm_eps, tp) {
+  for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i)
+    layers_.emplace_back(config_, dtype, tp);
+  if (!config_.tie_word_embeddings) lm_head_ = vocabulary_parameter(dtype);
   visit([this](const std::string& name, Parameter& parameter) {
     parameter.set_name(name);
-    multiplied_parameters_ += static_cast<double>(parameter.numel());
+    multiplied_parameters_ += static_cast<double>(parameter.global_shape().numel());
   });
   if (!config_.tie_word_embeddings)
-    multiplied_parameters_ -= static_cast<double>(embed_tokens_.numel());
+    multiplied_parameters_ -= static_cast<double>(embed_tokens_.global_shape().numel());
+}
+
+Parameter Llama::vocabulary_parameter(DType dtype) const {
+  return Parameter({config_.vocab_size, config_.hidden_size}, dtype, {0, config_.initializer_range},
+                   tp_.shard(0));
 }
 
 Tensor Llama::embed(const Microbatch& microbatch) const {
-  return embedding(embed_tokens_, microbatch.input_ids);
+  return tp_.leave(embedding(embed_tokens_, microbatch.input_ids,
+                             shard_begin(config_.vocab_size, tp_.rank(), tp_.size())));
 }
 
-Tensor Llama::layer(std::int64_t index, const Tensor& x, const Microbatch& microbatch) const {
-  return layers_[static_cast<std::size_t>(index)](x, tables_, microbatch.documents);
+Tensor Llama::layer(std::int64_t index, const Tensor& x, const Microbatch& microbatch,
+                    bool keep_all) const {
+  return layers_[static_cast<std::size_t>(index)](x, tables_, microbatch, keep_all);
 }
 
 Tensor Llama::loss(const Tensor& x, const Microbatch& microbatch, double scale) const {
-  return linear_cross_entropy(norm_(x), head(), microbatch.targets, scale);
+  return linear_cross_entropy(tp_.enter(norm_(x)), head(), microbatch.targets, scale,
+                              tp_.vocabulary_part(config_.vocab_size));
 }
 
-Tensor Llama::logits(const Tensor& x) const { return linear(norm_(x), head()); }
+Tensor Llama::logits(const Tensor& x) const { return linear(tp_.enter(norm_(x)), head()); }
 
 void Llama::visit(const ParameterVisitor& visitor) {
   visitor("model.embed_tokens.weight", embed_tokens_);

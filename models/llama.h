@@ -11,13 +11,17 @@ namespace boostr {
 /// One decoder layer: h = x + attention(norm(x)); h + mlp(norm(h)).
 class LlamaLayer {
  public:
-  LlamaLayer(const LlamaConfig& config, DType dtype);
+  LlamaLayer(const LlamaConfig& config, DType dtype, TensorParallel& tp);
 
-  Tensor operator()(const Tensor& x, const RopeTables& tables, const Tensor& documents) const;
+  /// With `keep_all` the outputs of norms and the activation are kept for the backward, not
+  /// computed again.
+  Tensor operator()(const Tensor& x, const RopeTables& tables, const Microbatch& microbatch,
+                    bool keep_all) const;
 
   void visit(const std::string& name, const ParameterVisitor& visitor);
 
  private:
+  const TensorParallel& tp_;
   RmsNorm input_layernorm_, post_attention_layernorm_;
   Attention self_attn_;
   FeedForward mlp_;
@@ -27,21 +31,26 @@ class LlamaLayer {
 /// configuration. Parameters carry their Hugging Face names.
 class Llama : public Model {
  public:
-  /// `max_seq_len` positions of rotary tables; parameters in `dtype`, uninitialised.
-  Llama(const LlamaConfig& config, std::int64_t max_seq_len, DType dtype);
+  /// `max_seq_len` positions of rotary tables; parameters in `dtype`, uninitialised, cut over the
+  /// ranks of `tp`, which must outlive it. Collective over them; Error(usage) if they cannot be cut.
+  Llama(const LlamaConfig& config, std::int64_t max_seq_len, DType dtype, TensorParallel& tp);
 
   std::int64_t num_layers() const override { return config_.num_hidden_layers; }
   Tensor embed(const Microbatch& microbatch) const override;
-  Tensor layer(std::int64_t index, const Tensor& x, const Microbatch& microbatch) const override;
+  Tensor layer(std::int64_t index, const Tensor& x, const Microbatch& microbatch,
+               bool keep_all) const override;
   Tensor loss(const Tensor& x, const Microbatch& microbatch, double scale) const override;
   Tensor logits(const Tensor& x) const override;
   void visit(const ParameterVisitor& visitor) override;
   double flops_per_sequence(std::int64_t seq_len) const override;
 
  private:
+  /// [V, E], cut by classes.
+  Parameter vocabulary_parameter(DType dtype) const;
   const Parameter& head() const { return config_.tie_word_embeddings ? embed_tokens_ : lm_head_; }
 
   LlamaConfig config_;
+  const TensorParallel& tp_;
   RopeTables tables_;
   Parameter embed_tokens_;
   std::vector<LlamaLayer> layers_;
@@ -50,7 +59,8 @@ class Llama : public Model {
   double multiplied_parameters_ = 0;  ///< all but the look-up table of the input embedding
 };
 
-/// `config` with inferred values (0) filled in; Error(usage) where they do not fit together.
-LlamaConfig resolved(LlamaConfig config);
+/// `config` with inferred values (0) filled in; Error(usage) where they do not fit together, or
+/// cannot be cut over `tensor_parallel` ranks: it says which numbers could.
+LlamaConfig resolved(LlamaConfig config, int tensor_parallel = 1);
 
 }  // namespace boostr

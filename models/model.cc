@@ -19,11 +19,36 @@ std::vector<Parameter> parameters(Model& model) {
 
 namespace {
 
+/// "model.layers.3.mlp.up_proj.weight" -> "model.layers.3"; without a number, the module's name.
+std::string unit_of(const std::string& name) {
+  const std::size_t number = name.find_first_of("0123456789");
+  if (number != std::string::npos && number > 0 && name[number - 1] == '.')
+    return name.substr(0, name.find('.', number));
+  return name.substr(0, name.rfind('.'));
+}
+
+}  // namespace
+
+std::vector<std::vector<Parameter>> parameter_units(Model& model) {
+  std::vector<std::vector<Parameter>> units;
+  std::string last;
+  for (const Parameter& parameter : parameters(model)) {
+    const std::string unit = unit_of(parameter.name());
+    if (units.empty() || unit != last) units.emplace_back();
+    units.back().push_back(parameter);
+    last = unit;
+  }
+  return units;
+}
+
+namespace {
+
 Tensor forward_layers(const Model& model, const Microbatch& microbatch, ActivationCheckpoint mode) {
   Tensor x = model.embed(microbatch);
   for (std::int64_t i = 0; i < model.num_layers(); ++i) {
-    const auto layer = [&model, i, microbatch](const Tensor& input) {
-      return model.layer(i, input, microbatch);
+    const bool keep_all = mode != ActivationCheckpoint::selective;
+    const auto layer = [&model, i, microbatch, keep_all](const Tensor& input) {
+      return model.layer(i, input, microbatch, keep_all);
     };
     x = mode == ActivationCheckpoint::full ? recompute(layer, x) : layer(x);
   }

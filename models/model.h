@@ -23,19 +23,29 @@ struct Microbatch {
 /// Called with each parameter's global name and the parameter, in order of use in the forward.
 using ParameterVisitor = std::function<void(const std::string& name, Parameter& parameter)>;
 
+/// What the backward computes again instead of keeping it.
+enum class ActivationCheckpoint : std::uint8_t {
+  none,
+  selective,  ///< what is cheap: the outputs of norms and activations
+  full,       ///< whole layers from their inputs
+};
+
 /// A language model as a chain: embed, then layers, then head. Pipeline stages and recomputation
-/// cut it between layers.
+/// cut it between layers. What flows between them is the residual stream: [B, S, E], or with
+/// sequence parallelism this rank's piece of the tokens [B S / ranks, E].
 class Model {
  public:
   virtual ~Model() = default;
   virtual std::int64_t num_layers() const = 0;
-  /// [B, S, E]
+  /// The beginning of the residual stream.
   virtual Tensor embed(const Microbatch& microbatch) const = 0;
-  /// Layer `index` of [B, S, E].
-  virtual Tensor layer(std::int64_t index, const Tensor& x, const Microbatch& microbatch) const = 0;
+  /// Layer `index` of the residual stream; with `keep_all` it keeps what it could compute again.
+  virtual Tensor layer(std::int64_t index, const Tensor& x, const Microbatch& microbatch,
+                       bool keep_all) const = 0;
   /// scale * sum of the cross entropies of all targets (f64, one element).
   virtual Tensor loss(const Tensor& x, const Microbatch& microbatch, double scale) const = 0;
-  /// [B, S, V]; for inspection and tests: training never holds all logits.
+  /// [..., V], V the part of the vocabulary that this rank has; for inspection and tests: training
+  /// never holds all logits.
   virtual Tensor logits(const Tensor& x) const = 0;
   virtual void visit(const ParameterVisitor& visitor) = 0;
   /// FLOPs of forward and backward on one sequence of `seq_len` tokens: 6 per parameter (without
@@ -47,8 +57,9 @@ class Model {
 /// Every parameter once, in order of use, named.
 std::vector<Parameter> parameters(Model& model);
 
-/// Which layers the backward computes again instead of keeping their activations.
-enum class ActivationCheckpoint : std::uint8_t { none, full };
+/// The same, grouped by what is used together: a layer's parameters, or those of one module outside
+/// the layers.
+std::vector<std::vector<Parameter>> parameter_units(Model& model);
 
 /// The whole model on one microbatch: `model.loss` of embed and all layers.
 Tensor forward_loss(const Model& model, const Microbatch& microbatch, double scale,

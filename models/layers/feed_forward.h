@@ -6,21 +6,22 @@
 
 namespace boostr {
 
-/// down(activation(gate x) * up x) (arXiv 2002.05202); with silu: SwiGLU.
+/// down(activation(gate x) * up x) (arXiv 2002.05202); with silu: SwiGLU. Each rank has a part of
+/// the intermediate dimension.
 class FeedForward {
  public:
-  FeedForward(const LlamaConfig& config, DType dtype);
+  FeedForward(const LlamaConfig& config, DType dtype, TensorParallel& tp);
 
-  /// [B, S, E] -> [B, S, E]
-  Tensor operator()(const Tensor& x) const {
-    return down_proj_(gated_activation(gate_proj_(x), up_proj_(x), activation_));
-  }
+  /// From all tokens to the residual stream. With `keep_all` the activation's output is kept for
+  /// the backward, not computed again.
+  Tensor operator()(const Tensor& x, bool keep_all) const;
 
   void visit(const std::string& name, const ParameterVisitor& visitor);
 
  private:
   Activation activation_;
-  Linear gate_proj_, up_proj_, down_proj_;
+  ColumnParallelLinear gate_proj_, up_proj_;
+  RowParallelLinear down_proj_;
 };
 
 }  // namespace boostr

@@ -1,21 +1,31 @@
 #pragma once
 
 #include "models/model.h"
+#include "ops/elementwise.h"
 #include "ops/linear.h"
+#include "parallel/tensor_parallel.h"
 
 namespace boostr {
 
-/// y[..., out] = x[..., in] weight^T (+ bias); weight [out, in] as in Hugging Face checkpoints.
-class Linear {
- public:
-  Linear(std::int64_t in, std::int64_t out, bool bias, DType dtype, double init_std)
-      : weight_({out, in}, dtype, {0, init_std}) {
-    if (bias) bias_ = Parameter({out}, dtype, {0, 0});
-  }
+/// What a linear layer is besides how it is cut.
+struct LinearOptions {
+  bool bias = false;
+  DType dtype = DType::f32;
+  double init_std = 0.02;
+};
 
-  Tensor operator()(const Tensor& x) const {
-    return linear(x, weight_, bias_.defined() ? bias_.value() : Tensor());
-  }
+/// y[..., out / ranks] = x[..., in] weight^T (+ bias): each rank has some of the outputs. weight
+/// [out, in] as in Hugging Face checkpoints, cut along its first dimension.
+class ColumnParallelLinear {
+ public:
+  /// Cut evenly over the ranks, or in `pieces` where those are fewer: ranks then hold copies.
+  ColumnParallelLinear(std::int64_t in, std::int64_t out, const LinearOptions& options,
+                       TensorParallel& tp, int pieces);
+  ColumnParallelLinear(std::int64_t in, std::int64_t out, const LinearOptions& options,
+                       TensorParallel& tp)
+      : ColumnParallelLinear(in, out, options, tp, tp.size()) {}
+
+  Tensor operator()(const Tensor& x) const;
 
   void visit(const std::string& name, const ParameterVisitor& visitor) {
     visitor(name + ".weight", weight_);
@@ -23,6 +33,27 @@ class Linear {
   }
 
  private:
+  const TensorParallel& tp_;
+  int pieces_;
+  Parameter weight_, bias_;
+};
+
+/// y = sum over ranks of x[..., in / ranks] weight^T (+ bias), in the residual stream: each rank
+/// has some of the inputs. The weight is cut along its second dimension, the bias is whole.
+class RowParallelLinear {
+ public:
+  RowParallelLinear(std::int64_t in, std::int64_t out, const LinearOptions& options,
+                    const TensorParallel& tp);
+
+  Tensor operator()(const Tensor& x) const;
+
+  void visit(const std::string& name, const ParameterVisitor& visitor) {
+    visitor(name + ".weight", weight_);
+    if (bias_.defined()) visitor(name + ".bias", bias_);
+  }
+
+ private:
+  const TensorParallel& tp_;
   Parameter weight_, bias_;
 };
 

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 
 #include "ops/autograd.h"
 #include "ops/copy.h"
 #include "ops/norm.h"
 #include "ops/optimizer.h"
+#include "parallel/comm/self.h"
 #include "tests/models/fixture.h"
 
 namespace boostr {
@@ -29,10 +31,16 @@ void expect_near(const Tensor& actual, const Tensor& expected, const std::string
     ASSERT_NEAR(a[i], e[i], tolerance * largest) << what << ", element " << i;
 }
 
+/// A group of one.
+struct Alone {
+  std::unique_ptr<Communicator> world = self_world();
+  TensorParallel tp{*world};
+};
+
 /// A model with the fixture's weights.
 struct Subject {
   explicit Subject(const Fixture& fixture)
-      : model(fixture.config, fixture.input_ids.shape()[1], DType::f64),
+      : model(fixture.config, fixture.input_ids.shape()[1], DType::f64, alone.tp),
         all(parameters(model)),
         microbatch{fixture.input_ids, fixture.targets, {}} {
     for (const Parameter& parameter : all)
@@ -47,6 +55,7 @@ struct Subject {
     return loss.item();
   }
 
+  Alone alone;
   Llama model;
   std::vector<Parameter> all;
   Microbatch microbatch;
@@ -150,18 +159,19 @@ TEST(LlamaFlops, CountsSixPerMultipliedParameterAndTwelvePerVisiblePair) {
   config.num_hidden_layers = 3;
   config.num_attention_heads = 2;
   config.intermediate_size = 16;
-  Llama untied(config, 64, DType::f32);
+  Alone alone;
+  Llama untied(config, 64, DType::f32, alone.tp);
   double total = 0;
   for (const Parameter& parameter : parameters(untied))
     total += static_cast<double>(parameter.numel());
   const double multiplied = total - 100 * 8;
   EXPECT_DOUBLE_EQ(untied.flops_per_sequence(64), 6 * multiplied * 64 + 6 * 3 * 64.0 * 64 * 8);
   config.sliding_window = 64;
-  EXPECT_DOUBLE_EQ(Llama(config, 64, DType::f32).flops_per_sequence(64),
+  EXPECT_DOUBLE_EQ(Llama(config, 64, DType::f32, alone.tp).flops_per_sequence(64),
                    untied.flops_per_sequence(64));
   config.sliding_window = 0;
   config.tie_word_embeddings = true;
-  EXPECT_DOUBLE_EQ(Llama(config, 64, DType::f32).flops_per_sequence(64),
+  EXPECT_DOUBLE_EQ(Llama(config, 64, DType::f32, alone.tp).flops_per_sequence(64),
                    untied.flops_per_sequence(64));
 }
 
