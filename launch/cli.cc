@@ -33,6 +33,7 @@ struct Options {
   int ranks = 0;
   bool markdown = false;
   ProfileOptions profile;
+  VerifyRequest verify;
 };
 
 void add_recipe(CLI::App& verb, Options& options) {
@@ -76,6 +77,34 @@ void define_profile(CLI::App& app, Options& options) {
       "  boostr-train profile -n 2 recipes/quickstart.yaml --steps 10 --trace quickstart.json\n"));
 }
 
+void define_verify(CLI::App& app, Options& options) {
+  CLI::App* verify = app.add_subcommand(
+      "verify", "Train a recipe's first steps on its mesh and in one process, and compare them");
+  add_recipe(*verify, options);
+  add_ranks(*verify, options,
+            "threads that play the ranks (default: what the mesh needs; under mpirun its ranks)");
+  verify->add_option("--steps", options.verify.options.steps, "steps to compare")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  verify
+      ->add_option("--precision", options.verify.precision,
+                   "f64, where rounding hides nothing, or configured: precision.compute's")
+      ->type_name("P")
+      ->check(CLI::IsMember({"f64", "configured"}))
+      ->capture_default_str();
+  verify
+      ->add_option("--tolerance", options.verify.options.tolerance,
+                   "error relative to a tensor's largest number (default: 1e-10 in f64, 1e-3 in "
+                   "f32, 5e-2 in bf16 and f16)")
+      ->type_name("X")
+      ->check(CLI::PositiveNumber);
+  verify->footer(
+      footer("  boostr-train verify recipes/quickstart.yaml\n"
+             "  boostr-train verify recipes/quickstart.yaml -n 4 parallelism.zero_stage=3\n"
+             "  mpirun -np 4 boostr-train verify recipes/quickstart.yaml --steps 10\n"));
+}
+
 void define_verbs(CLI::App& app, Options& options) {
   CLI::App* train = app.add_subcommand(
       "train", "Train what a recipe describes, or go on where it stopped (default)");
@@ -88,6 +117,7 @@ void define_verbs(CLI::App& app, Options& options) {
              "  mpirun -np 2 boostr-train recipes/quickstart.yaml\n"));
 
   define_profile(app, options);
+  define_verify(app, options);
   CLI::App* config = app.add_subcommand(
       "config", "Print the recipe with every default filled in and where it came from");
   add_recipe(*config, options);
@@ -130,7 +160,8 @@ std::string_view closest_of(std::string_view word, const std::vector<std::string
 // Puts the verb first; without one it is `train`, unless nothing but help is asked for.
 std::vector<std::string> with_verb_first(std::vector<std::string> arguments,
                                          const std::vector<std::string>& verbs) {
-  constexpr std::array with_value = {"-n", "--ranks", "--steps", "--trace"};
+  constexpr std::array with_value = {"-n",      "--ranks",     "--steps",
+                                     "--trace", "--precision", "--tolerance"};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (std::ranges::find(with_value, argument) != with_value.end()) {
@@ -211,6 +242,20 @@ int profile(const LoadedRecipe& loaded, const Options& options, const Actions& a
   return start(words, loaded, options, actions, [&] { return actions.profile(loaded, asked); });
 }
 
+// Threads play the ranks: nothing is started.
+int verify(const LoadedRecipe& loaded, const Options& options, const Actions& actions) {
+  const int started = actions.ranks();
+  require(options.ranks == 0 || started == 1, ExitCode::usage,
+          "-n names threads that play ranks, but this process is already one of ", started,
+          "; leave -n out");
+  VerifyRequest request = options.verify;
+  request.ranks = options.ranks > 0 ? options.ranks
+                  : started > 1     ? started
+                                    : ranks_of(loaded.recipe.parallelism);
+  check_ranks(loaded, request.ranks);
+  return actions.verify(loaded, request);
+}
+
 int run_verb(const std::string& verb, const Options& options, const Actions& actions,
              std::ostream& out, std::ostream& err) {
   if (verb == "version") {
@@ -226,6 +271,7 @@ int run_verb(const std::string& verb, const Options& options, const Actions& act
   if (!starts_ranks) err << loaded.diagnostics.warnings();  // else they will
   if (verb == "train") return train(loaded, options, actions);
   if (verb == "profile") return profile(loaded, options, actions);
+  if (verb == "verify") return verify(loaded, options, actions);
   if (options.ranks > 0) check_ranks(loaded, options.ranks);
   if (verb == "config") {
     out << explained_yaml(loaded);

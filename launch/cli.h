@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "launch/verify_command.h"
 #include "trainer/profile/profile.h"
 #include "trainer/recipe_load.h"
 
@@ -17,6 +18,8 @@ struct Actions {
   std::function<int(const LoadedRecipe& recipe)> train;
   /// Profiles the first steps in this process, as one of however many ranks; returns the exit code.
   std::function<int(const LoadedRecipe& recipe, const ProfileOptions& options)> profile;
+  /// Compares the first steps on the recipe's mesh with those of one process; returns the exit code.
+  std::function<int(const LoadedRecipe& recipe, const VerifyRequest& request)> verify;
   /// Starts `ranks` processes of this program with these arguments under mpirun; returns the exit
   /// code of them all.
   std::function<int(int ranks, const std::vector<std::string>& arguments)> launch;

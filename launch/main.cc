@@ -11,6 +11,7 @@
 #include "launch/launcher.h"
 #include "launch/profile_command.h"
 #include "launch/train_command.h"
+#include "launch/verify_command.h"
 #include "parallel/comm/mpi.h"
 
 namespace {
@@ -29,6 +30,7 @@ int run(const std::vector<std::string>& words, std::ostream& err) {
       .train =
           [&](const boostr::LoadedRecipe& recipe) { return boostr::train_command(recipe, words); },
       .profile = boostr::profile_command,
+      .verify = boostr::verify_command,
       .launch = boostr::launch_under_mpirun,
       .ranks = [] { return boostr::launched_ranks(environment_variable); }};
   const int code =

@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "ops/optimizer.h"
 #include "ops/parameter.h"
-#include "parallel/zero.h"
+#include "parallel/zero/zero.h"
 #include "trainer/recipe.h"
 
 namespace boostr {
@@ -16,15 +17,16 @@ namespace boostr {
 /// rounded weights back.
 class Optimizer {
  public:
-  /// Allocates the state (moments zero, masters uninitialised: see initialize_master).
-  Optimizer(const OptimizerSection& section, std::vector<OwnedSlice> slices);
+  /// Allocates the state (moments zero, masters uninitialised) of what `zero`, which must outlive
+  /// it, says this rank updates.
+  Optimizer(const OptimizerSection& section, const Zero& zero);
 
-  /// One update with learning rate section.lr * lr_factor; every gradient is multiplied by
+  /// Collective: one update with learning rate section.lr * lr_factor; every gradient is multiplied by
   /// `grad_factor` first. `step` counts from 1.
   void step(std::int64_t step, double lr_factor, double grad_factor);
 
-  /// L2 norm of grad_factor * all owned gradients, from fixed-order partial sums over fixed chunks
-  /// of each parameter.
+  /// L2 norm of grad_factor * the gradients of all parameters on all ranks, from fixed-order sums
+  /// over fixed chunks of each parameter. Collective.
   double grad_norm(double grad_factor) const;
 
   /// What a checkpoint holds of slice i: master, exp_avg, exp_avg_sq (undefined where the rule
@@ -40,7 +42,10 @@ class Optimizer {
   void write_parameters();
 
  private:
+  void lamb_step(std::span<const OptimizerSlice> slices, const AdamWStep& step);
+
   OptimizerSection section_;
+  const ChunkSums& sums_;
   std::vector<SliceState> state_;
   std::vector<double> lr_factors_, weight_decays_;
 };

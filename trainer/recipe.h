@@ -105,7 +105,7 @@ struct ParallelismSection {
 };
 
 struct ActivationCheckpointSection {
-  std::string mode = "none";  ///< none | full: recompute each layer in the backward
+  std::string mode = "none";  ///< none | selective | full: what the backward computes again
   friend bool operator==(const ActivationCheckpointSection&,
                          const ActivationCheckpointSection&) = default;
 };

@@ -228,8 +228,7 @@ void fields(C& c, auto&& field) {
   const Range degree = between(1, 1 << 20);
   field({.key = "zero_stage",
          .doc = "what data-parallel ranks share out: 1 optimizer, 2 gradients, 3 parameters",
-         .range = between(0, 3),
-         .absent = {.above = 0, .what = "ZeRO stages 1 to 3"}},
+         .range = between(0, 3)},
         c.zero_stage);
   field({.key = "data_parallel_replicate_degree",
          .doc = "data-parallel groups that hold full copies",
@@ -241,14 +240,10 @@ void fields(C& c, auto&& field) {
          .range = degree,
          .infers = "the ranks that the other degrees leave"},
         c.data_parallel_shard_degree);
-  field({.key = "tensor_parallel_degree",
-         .doc = "ranks that split each layer",
-         .range = degree,
-         .absent = {.above = 1, .what = "tensor parallelism"}},
+  field({.key = "tensor_parallel_degree", .doc = "ranks that split each layer", .range = degree},
         c.tensor_parallel_degree);
   field({.key = "sequence_parallel",
-         .doc = "tensor-parallel ranks split norms and residuals along the sequence",
-         .absent = {.above = 0, .what = "sequence parallelism"}},
+         .doc = "tensor-parallel ranks split norms and residuals along the sequence"},
         c.sequence_parallel);
   field({.key = "pipeline_parallel_degree",
          .doc = "stages that the layers are cut into",
@@ -274,9 +269,10 @@ void fields(C& c, auto&& field) {
 template <FieldsOf<ActivationCheckpointSection> C>
 void fields(C& c, auto&& field) {
   field({.key = "mode",
-         .doc = "full: keep each layer's input only and compute the rest again in the backward",
-         .choices = {"none", "full"},
-         .absent = {.values = {"selective"}, .what = "selective recomputation"}},
+         .doc =
+             "what the backward computes again: selective: outputs of norms and activations; full: "
+             "layers from their inputs",
+         .choices = {"none", "selective", "full"}},
         c.mode);
 }
 

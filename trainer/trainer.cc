@@ -21,9 +21,10 @@ namespace {
 
 ActivationCheckpoint mode_named(const std::string& name) {
   if (name == "none") return ActivationCheckpoint::none;
+  if (name == "selective") return ActivationCheckpoint::selective;
   if (name == "full") return ActivationCheckpoint::full;
-  throw Error(ExitCode::usage,
-              text("unknown activation_checkpoint.mode '", name, "'; choose none or full"));
+  throw Error(ExitCode::usage, text("unknown activation_checkpoint.mode '", name,
+                                    "'; choose none, selective or full"));
 }
 
 Tensor token_tensor(const std::vector<std::int32_t>& tokens, const Batch& batch) {
@@ -56,7 +57,8 @@ Trainer::Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset)
       dataset_(dataset),
       compute_(dtype_named(recipe.precision.compute)),
       mode_(mode_named(recipe.activation_checkpoint.mode)),
-      model_(build_model(recipe.model, recipe.training.seq_len, compute_)),
+      tp_(mesh.tp(), recipe.parallelism.sequence_parallel),
+      model_(build_model(recipe.model, recipe.training.seq_len, compute_, tp_)),
       parameters_(parameters(*model_)),
       lr_schedule_(recipe.lr_schedule, recipe.training.steps),
       loss_scaler_(compute_, recipe.precision.initial_loss_scale,
@@ -65,9 +67,9 @@ Trainer::Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset)
           dataset, start_cursor(dataset.shares(), recipe.training.seed), rank_slice())) {
   require_groups_match(recipe.optimizer, names_of(parameters_));
   zero_ = std::make_unique<Zero>(
-      parameters_, mesh.dp(),
+      parameter_units(*model_), DataParallelGroups{mesh.shard(), mesh.replicate()}, mesh.tp(),
       ZeroOptions{recipe.parallelism.zero_stage, recipe.parallelism.bucket_bytes});
-  optimizer_ = std::make_unique<Optimizer>(recipe.optimizer, zero_->owned());
+  optimizer_ = std::make_unique<Optimizer>(recipe.optimizer, *zero_);
   initialize();
 }
 
@@ -88,7 +90,7 @@ double Trainer::accumulate_gradients(const Batch& batch, double scale) {
   for (Parameter& parameter : parameters_) parameter.zero_grad();
   double loss = 0;
   for (std::int64_t first = 0; first < batch.batch; first += rows) {
-    if (first + rows >= batch.batch) zero_->expect_last_microbatch();
+    zero_->expect_backward(first + rows >= batch.batch);
     const Microbatch microbatch =
         microbatch_of(batch.rows(first, std::min(rows, batch.batch - first)));
     const Tensor part = forward_loss(*model_, microbatch, scale, mode_);

@@ -7,7 +7,7 @@
 
 #include "models/model.h"
 #include "parallel/mesh.h"
-#include "parallel/zero.h"
+#include "parallel/zero/zero.h"
 #include "trainer/checkpoint/checkpoint.h"
 #include "trainer/data/batch_loader.h"
 #include "trainer/loss_scaler.h"
@@ -66,6 +66,8 @@ class Trainer {
   /// Every tensor this rank needs from a checkpoint. Once they are filled, restore() continues from
   /// there and returns what is different about the data, a sentence each.
   std::vector<CheckpointTensor> tensors_to_load() const;
+  /// The gradients of the last step, before clipping, where this rank owns them: group "gradients".
+  std::vector<CheckpointTensor> gradients() const;
   std::vector<std::string> restore(const TrainingState& state);
 
  private:
@@ -82,6 +84,7 @@ class Trainer {
   const Dataset& dataset_;
   DType compute_;
   ActivationCheckpoint mode_;
+  TensorParallel tp_;
   std::unique_ptr<Model> model_;
   std::vector<Parameter> parameters_;
   std::unique_ptr<Zero> zero_;

@@ -1,4 +1,4 @@
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "trainer/checkpoint/tensor_region.h"
 #include "trainer/data/data_cursor.h"
@@ -8,44 +8,81 @@
 namespace boostr {
 namespace {
 
-/// Where the slice begins in the flattened global tensor.
-std::int64_t global_offset(const OwnedSlice& slice) {
-  const Shape& global = slice.parameter.global_shape();
-  const Shard& shard = slice.parameter.shard();
-  if (shard.count == 1) return slice.begin;
-  expect(shard.axis == 0, "parameter '", slice.parameter.name(),
-         "' is not cut along its first dimension");
-  return shard_begin(global[0], shard.index, shard.count) * (global.numel() / global[0]) +
-         slice.begin;
+/// Where the parameter's part begins along the axis that is cut.
+std::int64_t part_begin(const Parameter& parameter) {
+  const Shard& shard = parameter.shard();
+  return shard_begin(parameter.global_shape()[shard.axis], shard.index, shard.count);
 }
 
-/// A whole tensor keeps its shape in the file; a part of one is a flat slice.
-CheckpointTensor checkpoint_tensor(const std::string& group, const OwnedSlice& slice,
-                                   const Tensor& flat) {
+/// A rectangle of a tensor's part.
+struct Block {
+  std::vector<std::int64_t> offset;  ///< in the global tensor
+  Shape shape;
+  std::int64_t begin = 0;  ///< in the slice
+};
+
+/// Of a matrix that is cut between columns a slice is the rest of a row, whole rows, and the
+/// beginning of a row.
+std::vector<Block> blocks_of_columns(const OwnedSlice& slice) {
+  const std::int64_t width = slice.parameter.shape()[1];
+  std::vector<Block> blocks;
+  for (std::int64_t at = 0; at < slice.numel;) {
+    const std::int64_t row = (slice.begin + at) / width, column = (slice.begin + at) % width;
+    const std::int64_t rows = column == 0 ? (slice.numel - at) / width : 0;
+    const std::int64_t columns = rows > 0 ? width : std::min(width - column, slice.numel - at);
+    const Shape shape{std::max<std::int64_t>(rows, 1), columns};
+    blocks.push_back({{row, part_begin(slice.parameter) + column}, shape, at});
+    at += shape.numel();
+  }
+  return blocks;
+}
+
+/// A whole tensor keeps its shape in the file; a part that is contiguous there is a flat slice.
+std::vector<Block> blocks_of(const OwnedSlice& slice) {
   const Shape& global = slice.parameter.global_shape();
-  if (slice.numel != global.numel())
-    return {group, slice.parameter.name(), global, {global_offset(slice)}, flat.out()};
-  const std::vector<std::int64_t> origin(static_cast<std::size_t>(global.num_dims()), 0);
-  return {group, slice.parameter.name(), global, origin, flat.view(global).out()};
+  if (slice.numel == global.numel())
+    return {{std::vector<std::int64_t>(static_cast<std::size_t>(global.num_dims())), global}};
+  const Shard& shard = slice.parameter.shard();
+  if (shard.axis != 0 && shard.count > 1) return blocks_of_columns(slice);
+  const std::int64_t row_numel = global.numel() / global[0];
+  return {{{part_begin(slice.parameter) * row_numel + slice.begin}, Shape{slice.numel}}};
+}
+
+/// Adds to `tensors` what `flat` has of the slice; nothing if it is undefined.
+void add_slice(std::vector<CheckpointTensor>& tensors, const std::string& group,
+               const OwnedSlice& slice, const Tensor& flat) {
+  if (!flat.defined()) return;
+  for (const Block& block : blocks_of(slice))
+    tensors.push_back({group, slice.parameter.name(), slice.parameter.global_shape(), block.offset,
+                       flat.rows(block.begin, block.shape.numel()).view(block.shape).out()});
+}
+
+void add_state(std::vector<CheckpointTensor>& tensors, const Optimizer::SliceState& state) {
+  add_slice(tensors, "parameters", state.slice, state.master);
+  add_slice(tensors, "optimizer/exp_avg", state.slice, state.exp_avg);
+  add_slice(tensors, "optimizer/exp_avg_sq", state.slice, state.exp_avg_sq);
 }
 
 }  // namespace
 
+std::vector<CheckpointTensor> Trainer::gradients() const {
+  std::vector<CheckpointTensor> tensors;
+  for (const OwnedSlice& slice : zero_->owned()) add_slice(tensors, "gradients", slice, slice.grad);
+  return tensors;
+}
+
 std::vector<CheckpointTensor> Trainer::tensors_to_load() const {
   std::vector<CheckpointTensor> tensors;
-  for (const Optimizer::SliceState& state : optimizer_->state()) {
-    tensors.push_back(checkpoint_tensor("parameters", state.slice, state.master));
-    if (state.exp_avg.defined())
-      tensors.push_back(checkpoint_tensor("optimizer/exp_avg", state.slice, state.exp_avg));
-    if (state.exp_avg_sq.defined())
-      tensors.push_back(checkpoint_tensor("optimizer/exp_avg_sq", state.slice, state.exp_avg_sq));
-  }
+  for (const Optimizer::SliceState& state : optimizer_->state()) add_state(tensors, state);
   return tensors;
 }
 
 std::vector<CheckpointTensor> Trainer::checkpoint_tensors() const {
-  // At ZeRO stage 0 every data-parallel rank owns everything: each writes its share.
-  return deal_out(tensors_to_load(), mesh_.dp().rank(), mesh_.dp().size());
+  std::vector<CheckpointTensor> tensors;
+  for (const Optimizer::SliceState& state : optimizer_->state())
+    if (state.slice.parameter.shard().copy == 0) add_state(tensors, state);
+  // Of what several ranks own alike each writes its share.
+  return deal_out(tensors, zero_->owners().index, zero_->owners().count);
 }
 
 TrainingState Trainer::training_state() const {

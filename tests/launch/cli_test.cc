@@ -25,6 +25,7 @@ struct Outcome {
   std::string error;  // of the Error that it threw
   std::int64_t trained_steps = 0;
   std::optional<ProfileOptions> profiled;
+  std::optional<VerifyRequest> verified;
   int launched_ranks = 0;
   std::vector<std::string> launched_arguments;
 };
@@ -39,6 +40,11 @@ Outcome run(const std::vector<std::string>& arguments, int started_ranks = 1) {
                         .profile =
                             [&](const LoadedRecipe&, const ProfileOptions& options) {
                               outcome.profiled = options;
+                              return 6;
+                            },
+                        .verify =
+                            [&](const LoadedRecipe&, const VerifyRequest& request) {
+                              outcome.verified = request;
                               return 6;
                             },
                         .launch =
@@ -65,6 +71,28 @@ TEST(CommandLine, TrainsByDefaultAndReturnsWhatTrainingReturns) {
   EXPECT_EQ(outcome.trained_steps, 20);
   EXPECT_EQ(outcome.code, 75);
   EXPECT_EQ(run({"train", quickstart}).trained_steps, 200);
+}
+
+TEST(CommandLine, VerifiesOnTheRanksThatTheMeshNeeds) {
+  const std::vector<std::string> command = {"verify", quickstart,
+                                            "parallelism.tensor_parallel_degree=2",
+                                            "parallelism.data_parallel_shard_degree=2"};
+  const Outcome outcome = run(command);
+  EXPECT_EQ(outcome.code, 6);
+  ASSERT_TRUE(outcome.verified);
+  EXPECT_EQ(outcome.verified->ranks, 4);
+  EXPECT_EQ(outcome.verified->precision, "f64");
+  EXPECT_EQ(outcome.verified->options.steps, 5);
+  std::vector<std::string> more = command;
+  more.insert(more.end(), {"--steps", "2", "--precision", "configured", "--tolerance", "0.5"});
+  const Outcome asked = run(more, 4);
+  ASSERT_TRUE(asked.verified) << asked.error;
+  EXPECT_EQ(asked.verified->options.steps, 2);
+  EXPECT_EQ(asked.verified->options.tolerance, 0.5);
+  EXPECT_EQ(asked.verified->precision, "configured");
+  EXPECT_EQ(run(command, 3).code, 2) << "the mesh does not fit three ranks";
+  more.insert(more.end(), {"-n", "4"});
+  EXPECT_NE(run(more, 4).error.find("leave -n out"), std::string::npos);
 }
 
 TEST(CommandLine, StartsRanksAndHandsTheRecipeOn) {
@@ -186,7 +214,7 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowAndSaysWhatWasMeant) {
       {{"trian", "r.yaml"}, "'trian' is neither a verb nor a recipe; did you mean 'train'?"},
       {{"chekc"}, "'chekc' is neither a verb nor a recipe; did you mean 'check'?"},
       {{"frobnicate"},
-       "'frobnicate' is neither a verb nor a recipe; verbs: train, profile, config, check, "
+       "'frobnicate' is neither a verb nor a recipe; verbs: train, profile, verify, config, check, "
        "schema, version"},
       {{quickstart, "--rank", "2"},
        "unknown argument '--rank'; did you mean '--ranks'?\n  see boostr-train train --help"},

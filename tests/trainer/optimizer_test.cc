@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "ops/copy.h"
+#include "parallel/comm/self.h"
+#include "parallel/comm/threads.h"
 
 namespace boostr {
 namespace {
@@ -17,15 +19,26 @@ OptimizerSection section(const std::string& name) {
   return section;
 }
 
-Parameter parameter(const std::string& name, const Shape& shape, DType dtype, double value,
-                    double grad) {
-  Parameter p(shape, dtype, {});
-  p.set_name(name);
-  fill(p.value(), value);
-  p.set_zero_grad();
-  fill(p.grad(), grad);
-  return p;
-}
+/// Parameters that one rank owns, with their values and gradients.
+class Owned {
+ public:
+  /// One parameter, "w".
+  Owned(const Shape& shape, DType dtype, double value, double grad)
+      : Owned(std::vector{Parameter(shape, dtype, {})}) {
+    fill(w().value(), value);
+    fill(w().grad(), grad);
+  }
+  explicit Owned(std::vector<Parameter> parameters)
+      : parameters_(std::move(parameters)), zero_({parameters_}, {*world_, *world_}, *world_, {}) {}
+
+  const Parameter& w() const { return parameters_.front(); }
+  Optimizer optimizer(const OptimizerSection& section) const { return Optimizer(section, zero_); }
+
+ private:
+  std::unique_ptr<Communicator> world_ = self_world();
+  std::vector<Parameter> parameters_;
+  Zero zero_;
+};
 
 TEST(GroupSettings, DecayFallsOnTensorsOfTwoOrMoreDimensions) {
   const OptimizerSection s = section("AdamW");
@@ -47,34 +60,34 @@ TEST(GroupSettings, TheFirstMatchingPatternWins) {
 
 // At step 1 mhat / sqrt(vhat) is the gradient's sign, so the update can be written down.
 TEST(Optimizer, AdamWDecaysAndStepsByTheSignFirst) {
-  Parameter p = parameter("w", {2, 3}, DType::f64, 2.0, -0.3);
-  Optimizer optimizer(section("AdamW"), {{p, 0, 6}});
+  const Owned owned({2, 3}, DType::f64, 2.0, -0.3);
+  Optimizer optimizer = owned.optimizer(section("AdamW"));
   optimizer.step(1, 0.5, 1.0);
   const double expected = 2.0 - 0.05 * 0.5 * 2.0 + 0.05 * 0.3 / (0.3 + 1e-8);
-  for (const double value : p.value().values<double>()) EXPECT_NEAR(value, expected, 1e-14);
+  for (const double value : owned.w().value().values<double>()) EXPECT_NEAR(value, expected, 1e-14);
 }
 
 TEST(Optimizer, KeepsF32MastersOfBf16ParametersAndWritesThemBackRounded) {
-  Parameter p = parameter("w", {1, 4}, DType::bf16, 0.0, 1.0);
-  Optimizer optimizer(section("SGD"), {{p, 0, 4}});
+  const Owned owned({1, 4}, DType::bf16, 0.0, 1.0);
+  Optimizer optimizer = owned.optimizer(section("SGD"));
   fill(optimizer.state()[0].master, 1.0);
   optimizer.write_parameters();
   optimizer.step(1, 0.001, 1.0);
   const float master = optimizer.state()[0].master.values<float>()[0];
   EXPECT_NEAR(master, 1.0 - 0.0001 * (1.0 + 0.5), 1e-7);
   EXPECT_NE(master, 1.0f) << "a change too small for bf16 must survive in the master";
-  EXPECT_EQ(static_cast<float>(p.value().values<BFloat16>()[0]),
+  EXPECT_EQ(static_cast<float>(owned.w().value().values<BFloat16>()[0]),
             static_cast<float>(BFloat16(master)));
 }
 
 TEST(Optimizer, SgdWithoutMomentumStepsByTheGradientAndKeepsNoMoment) {
   OptimizerSection s = section("SGD");
   s.momentum = 0;
-  Parameter p = parameter("w", {2, 2}, DType::f64, 3.0, 0.7);
-  Optimizer optimizer(s, {{p, 0, 4}});
+  const Owned owned({2, 2}, DType::f64, 3.0, 0.7);
+  Optimizer optimizer = owned.optimizer(s);
   EXPECT_FALSE(optimizer.state()[0].exp_avg.defined());
   optimizer.step(1, 1.0, 1.0);
-  EXPECT_NEAR(p.value().values<double>()[0], 3.0 - 0.1 * (0.7 + 0.5 * 3.0), 1e-14);
+  EXPECT_NEAR(owned.w().value().values<double>()[0], 3.0 - 0.1 * (0.7 + 0.5 * 3.0), 1e-14);
 }
 
 TEST(Optimizer, RefusesAPatternThatMatchesNoParameter) {
@@ -97,30 +110,37 @@ TEST(Optimizer, RefusesAPatternThatMatchesNoParameter) {
 TEST(Optimizer, LambScalesTheStepByTheTrustRatio) {
   OptimizerSection s = section("LAMB");
   s.weight_decay = 0;
-  Parameter p = parameter("w", {2, 2}, DType::f64, 3.0, 0.7);
-  Optimizer optimizer(s, {{p, 0, 4}});
+  const Owned owned({2, 2}, DType::f64, 3.0, 0.7);
+  Optimizer optimizer = owned.optimizer(s);
   optimizer.step(1, 1.0, 1.0);
   // ||p|| / ||u|| = 3 / 1 for every element alike.
-  EXPECT_NEAR(p.value().values<double>()[0], 3.0 - 0.1 * 3.0, 1e-7);
+  EXPECT_NEAR(owned.w().value().values<double>()[0], 3.0 - 0.1 * 3.0, 1e-7);
 }
 
-TEST(Optimizer, GradNormIsOfAllOwnedGradients) {
-  Parameter a = parameter("a", {3}, DType::f32, 0, 2.0),
-            b = parameter("b", {4}, DType::f32, 0, 1.0);
-  Optimizer optimizer(section("AdamW"), {{a, 0, 3}, {b, 0, 4}});
+TEST(Optimizer, GradNormIsOfAllGradients) {
+  const std::vector<Parameter> parameters{Parameter({3}, DType::f32, {}),
+                                          Parameter({4}, DType::f32, {})};
+  const Owned owned(parameters);
+  fill(parameters[0].grad(), 2.0);
+  fill(parameters[1].grad(), 1.0);
+  const Optimizer optimizer = owned.optimizer(section("AdamW"));
   EXPECT_DOUBLE_EQ(optimizer.grad_norm(1.0), 4.0);
   EXPECT_DOUBLE_EQ(optimizer.grad_norm(0.5), 2.0);
 }
 
 TEST(Optimizer, UpdatesOnlyTheOwnedSlice) {
-  Parameter p = parameter("w", {6}, DType::f32, 1.0, 1.0);
-  Optimizer optimizer(section("SGD"), {{p, 2, 3}});
-  optimizer.step(1, 1.0, 1.0);
-  const auto values = p.value().values<float>();
-  EXPECT_EQ(values[1], 1.0f);
-  EXPECT_NE(values[2], 1.0f);
-  EXPECT_NE(values[4], 1.0f);
-  EXPECT_EQ(values[5], 1.0f);
+  run_ranks(2, [](Communicator& world) {
+    const auto alone = self_world();
+    Parameter p({2 * norm_chunk}, DType::f32, {});
+    Zero zero({{p}}, {world, *alone}, *alone, {.stage = 1});
+    fill(p.value(), 1.0);
+    fill(p.grad(), 1.0);
+    Optimizer optimizer(section("SGD"), zero);
+    optimizer.step(1, 1.0, 1.0);
+    const auto values = p.value().values<float>();
+    for (const std::int64_t chunk : {0, 1})
+      EXPECT_EQ(values[chunk * norm_chunk + 5] != 1.0f, chunk == world.rank());
+  });
 }
 
 }  // namespace

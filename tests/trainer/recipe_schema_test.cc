@@ -50,7 +50,7 @@ TEST(RecipeSchema, KnowsRangesChoicesUnitsAndInference) {
   EXPECT_EQ(at_path(schema, "precision.compute").at("enum"), json({"f32", "bf16", "f16", "f64"}));
   EXPECT_EQ(at_path(schema, "training.global_batch_size").at("anyOf").at(1).at("const"), -1);
   EXPECT_EQ(at_path(schema, "parallelism.bucket_bytes").at("anyOf").at(1).at("type"), "string");
-  EXPECT_EQ(at_path(schema, "parallelism.zero_stage").at("maximum"), 0);
+  EXPECT_EQ(at_path(schema, "parallelism.zero_stage").at("maximum"), 3);
   EXPECT_EQ(at_path(schema, "metrics.interval").at("default"), 10);
 }
 

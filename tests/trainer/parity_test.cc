@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+#include <tuple>
+
+#include "parallel/comm/threads.h"
+#include "tests/trainer/data_files.h"
+#include "trainer/recipe_load.h"
+#include "trainer/verify.h"
+
+// Every mesh trains as one process does: loss, every gradient and every updated parameter, in f64.
+// The suite Pairs has cells in which every two values of different axes meet; DISABLED_All the whole
+// product (--gtest_also_run_disabled_tests).
+namespace boostr {
+namespace {
+
+struct DataParallel {
+  const char* name;
+  int replicate, shard;
+};
+struct Tensors {
+  const char* name;
+  int degree;
+  bool sequence_parallel;
+};
+
+constexpr std::array zero_stages = {0, 1, 2, 3};
+constexpr std::array data_parallel = {DataParallel{"replicate2", 2, 1},
+                                      DataParallel{"shard2", 1, 2},
+                                      DataParallel{"hybrid2x2", 2, 2}};
+constexpr std::array tensor_parallel = {Tensors{"tp1", 1, false}, Tensors{"tp2", 2, false},
+                                        Tensors{"tp2sp", 2, true}, Tensors{"tp4", 4, false},
+                                        Tensors{"tp4sp", 4, true}};
+constexpr std::array recompute_modes = {"none", "selective", "full"};
+constexpr std::array tied = {false, true};
+constexpr std::array accumulation = {1, 3};
+
+constexpr std::size_t num_axes = 6;
+constexpr std::array<std::size_t, num_axes> axis_sizes = {
+    zero_stages.size(),     data_parallel.size(), tensor_parallel.size(),
+    recompute_modes.size(), tied.size(),          accumulation.size()};
+/// The index of a value on each axis.
+using Cell = std::array<std::size_t, num_axes>;
+
+std::vector<Cell> all_cells() {
+  std::vector<Cell> cells{{}};
+  for (std::size_t axis = 0; axis < num_axes; ++axis) {
+    std::vector<Cell> longer;
+    for (Cell cell : cells)
+      for (cell[axis] = 0; cell[axis] < axis_sizes[axis]; ++cell[axis]) longer.push_back(cell);
+    cells = longer;
+  }
+  return cells;
+}
+
+/// Two axes and a value on each.
+using Pair = std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>;
+
+std::vector<Pair> pairs_of(const Cell& cell) {
+  std::vector<Pair> pairs;
+  for (std::size_t a = 0; a < num_axes; ++a)
+    for (std::size_t b = a + 1; b < num_axes; ++b) pairs.emplace_back(a, b, cell[a], cell[b]);
+  return pairs;
+}
+
+/// Greedy: the next cell is one with the most pairs that no earlier one has.
+std::vector<Cell> cells_with_all_pairs() {
+  const std::vector<Cell> all = all_cells();
+  std::set<Pair> missing;
+  for (const Cell& cell : all)
+    for (const Pair& pair : pairs_of(cell)) missing.insert(pair);
+  const auto gain = [&](const Cell& cell) {
+    std::size_t count = 0;
+    for (const Pair& pair : pairs_of(cell)) count += missing.count(pair);
+    return count;
+  };
+  std::vector<Cell> chosen;
+  while (!missing.empty()) {
+    chosen.push_back(*std::ranges::max_element(all, {}, gain));
+    for (const Pair& pair : pairs_of(chosen.back())) missing.erase(pair);
+  }
+  return chosen;
+}
+
+std::string name_of(const ::testing::TestParamInfo<Cell>& info) {
+  const Cell& c = info.param;
+  return text("zero", zero_stages[c[0]], "_", data_parallel[c[1]].name, "_",
+              tensor_parallel[c[2]].name, "_", recompute_modes[c[3]], tied[c[4]] ? "_tied" : "",
+              "_accumulate", accumulation[c[5]]);
+}
+
+/// A model whose matrices are cut within chunks, between them, and unevenly.
+std::string recipe_text(const Cell& c, const std::string& file) {
+  const DataParallel& dp = data_parallel[c[1]];
+  const Tensors& tp = tensor_parallel[c[2]];
+  const int batch = 2 * dp.replicate * dp.shard * accumulation[c[5]];
+  return text(R"(
+output: /nonexistent/run
+model: {vocab_size: 263, hidden_size: 48, num_hidden_layers: 2, num_attention_heads: 4,
+  num_key_value_heads: 2, intermediate_size: 150, tie_word_embeddings: )",
+              tied[c[4]] ? "true" : "false", "}\ndata: {train: [{text: ", file, R"(}]}
+optimizer: {name: AdamW, lr: 0.01, weight_decay: 0.1}
+precision: {compute: f64}
+training: {steps: 5, seq_len: 12, micro_batch_size: 2, max_norm: 0.5, threads: 1, global_batch_size: )",
+              batch, "}\nparallelism: {bucket_bytes: 100000, zero_stage: ", zero_stages[c[0]],
+              ", data_parallel_replicate_degree: ", dp.replicate,
+              ", data_parallel_shard_degree: ", dp.shard, ", tensor_parallel_degree: ", tp.degree,
+              ", sequence_parallel: ", tp.sequence_parallel ? "true" : "false",
+              "}\nactivation_checkpoint: {mode: ", recompute_modes[c[3]], "}\n");
+}
+
+class Parity : public ::testing::TestWithParam<Cell> {};
+
+TEST_P(Parity, TrainsAsOneProcess) {
+  const Cell& c = GetParam();
+  const TestFolder folder;
+  std::string prose;
+  for (int i = 0; i < 2000; ++i) prose += text("line ", i * i % 97, " of the text\n");
+  const Recipe recipe =
+      parse_recipe("r.yaml", recipe_text(c, folder.write("text.txt", prose))).recipe;
+  const int ranks =
+      data_parallel[c[1]].replicate * data_parallel[c[1]].shard * tensor_parallel[c[2]].degree;
+  run_ranks(ranks, [&](Communicator& world) {
+    const Verification result = verify_training(recipe, world, {.steps = 5, .tolerance = 1e-10});
+    EXPECT_EQ(result.steps, 5);
+    EXPECT_GT(result.numbers, 1000000);
+    if (!result.first || world.rank() != 0) return;
+    const Difference& first = *result.first;
+    ADD_FAILURE() << first.what << " " << first.where << " of step " << first.step << " on rank "
+                  << first.rank << ": " << first.actual << ", not " << first.expected << " ("
+                  << first.error << ")";
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Pairs, Parity, ::testing::ValuesIn(cells_with_all_pairs()), name_of);
+INSTANTIATE_TEST_SUITE_P(DISABLED_All, Parity, ::testing::ValuesIn(all_cells()), name_of);
+
+}  // namespace
+}  // namespace boostr
