@@ -50,6 +50,10 @@ Tensor view_of(const FlatLayout::Place& place, const Tensor& whole) {
   return whole.rows(place.begin, place.parameter.numel()).view(place.parameter.shape());
 }
 
+Tensor piece_of(const FlatLayout& layout, const Tensor& whole, int rank) {
+  return whole.rows(layout.piece_of(rank) * layout.piece_numel, layout.piece_numel);
+}
+
 std::vector<FlatLayout> bucket_layouts(const std::vector<std::vector<Parameter>>& units, int pieces,
                                        std::int64_t bucket_bytes) {
   std::vector<FlatLayout> layouts;

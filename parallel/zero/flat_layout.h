@@ -22,6 +22,8 @@ struct FlatLayout {
   std::int64_t piece_numel = 0;
 
   std::int64_t numel() const { return piece_numel * pieces; }
+  /// The piece that this rank of the group holds: an only piece is everybody's.
+  int piece_of(int rank) const { return pieces == 1 ? 0 : rank; }
   /// The type of the parameters' values; they have one.
   DType dtype() const { return places.front().parameter.dtype(); }
 };
@@ -44,6 +46,9 @@ std::vector<FlatPart> parts_of_piece(const FlatLayout& layout, int index);
 
 /// The parameter's elements in the flat memory `whole` (of numel() elements), in its shape.
 Tensor view_of(const FlatLayout::Place& place, const Tensor& whole);
+
+/// The piece of such memory that this rank of the group holds, flat.
+Tensor piece_of(const FlatLayout& layout, const Tensor& whole, int rank);
 
 /// One layout after another for each unit: units are never mixed, and a unit is cut before the
 /// parameter that would take its gradients beyond `bucket_bytes`.

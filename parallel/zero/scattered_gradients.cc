@@ -91,8 +91,7 @@ class ScatteredGradients final : public Gradients {
   }
 
   Tensor piece(std::size_t index) const {
-    const std::int64_t numel = layouts_[index].piece_numel;
-    return buckets_[index].memory.rows(groups_.shard.rank() * numel, numel);
+    return piece_of(layouts_[index], buckets_[index].memory, groups_.shard.rank());
   }
 
   void start(std::size_t index) {

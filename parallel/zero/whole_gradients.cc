@@ -37,8 +37,7 @@ class WholeGradients final : public Gradients {
     Bucket bucket;
     const Out memory = home().allocate_shared(accumulator_of(layout.dtype()), layout.numel());
     bucket.whole = Tensor::over(memory);
-    const std::int64_t index = layout.pieces == 1 ? 0 : groups_.shard.rank();
-    bucket.owned = bucket.whole.rows(index * layout.piece_numel, layout.piece_numel);
+    bucket.owned = piece_of(layout, bucket.whole, groups_.shard.rank());
     for (FlatLayout::Place place : layout.places)
       place.parameter.set_grad_storage(view_of(place, bucket.whole));
     return bucket;

@@ -11,8 +11,7 @@ class WholeParameters final : public ParameterValues {
       const Tensor whole = shared
                                ? Tensor::over(group.allocate_shared(layout.dtype(), layout.numel()))
                                : Tensor::empty({layout.numel()}, layout.dtype());
-      const std::int64_t index = shared ? group.rank() : 0;
-      buckets_.push_back({whole, whole.rows(index * layout.piece_numel, layout.piece_numel)});
+      buckets_.push_back({whole, piece_of(layout, whole, group.rank())});
       for (FlatLayout::Place place : layout.places)
         place.parameter.set_value_storage(view_of(place, whole));
     }

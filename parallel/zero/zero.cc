@@ -22,8 +22,7 @@ Zero::Zero(const std::vector<std::vector<Parameter>>& units, const DataParallelG
   std::size_t before = 0;  // parameters of earlier buckets
   for (std::size_t bucket = 0; bucket < layouts_.size(); ++bucket) {
     const FlatLayout& layout = layouts_[bucket];
-    for (const FlatPart& part :
-         parts_of_piece(layout, layout.pieces == 1 ? 0 : groups.shard.rank()))
+    for (const FlatPart& part : parts_of_piece(layout, layout.piece_of(groups.shard.rank())))
       owned_.push_back({part.parameter, before + part.place, part.begin, part.numel,
                         values_->owned(bucket).rows(part.piece_begin, part.numel),
                         gradients_->owned(bucket).rows(part.piece_begin, part.numel)});
