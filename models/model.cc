@@ -6,6 +6,7 @@
 #include "ops/autograd.h"
 #include "ops/copy.h"
 #include "ops/random.h"
+#include "ops/row_blocks.h"
 
 namespace boostr {
 
@@ -91,18 +92,11 @@ void initialize(const Tensor& values, const Parameter& parameter, std::int64_t b
   const RandomKey key{seed, hash_of(parameter.name())};
   const GlobalIndex index = global_index(parameter);
   const std::int64_t width = index.row_stride == 0 ? parameter.numel() : parameter.shape().back();
-  // The rest of a row, then whole rows at once, then the beginning of the last.
-  for (std::int64_t at = 0; at < values.numel();) {
-    const std::int64_t row = (begin + at) / width, column = (begin + at) % width;
-    const std::int64_t rows = column == 0 ? (values.numel() - at) / width : 0;
-    const std::int64_t part_width =
-        rows > 0 ? width : std::min(width - column, values.numel() - at);
-    const std::int64_t count = std::max<std::int64_t>(rows, 1) * part_width;
-    fill_normal(values.rows(at, count).view({count / part_width, part_width}), key,
-                {index.first + row * index.row_stride + column, index.row_stride}, initial.mean,
-                initial.std);
-    at += count;
-  }
+  for_each_row_block(begin, values.numel(), width, [&](const RowBlock& block) {
+    fill_normal(values.rows(block.at, block.rows * block.columns).view({block.rows, block.columns}),
+                key, {index.first + block.row * index.row_stride + block.column, index.row_stride},
+                initial.mean, initial.std);
+  });
 }
 
 }  // namespace boostr

@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "ops/row_blocks.h"
 #include "trainer/checkpoint/tensor_region.h"
 #include "trainer/data/data_cursor.h"
 #include "trainer/data/sample_order.h"
@@ -21,19 +20,15 @@ struct Block {
   std::int64_t begin = 0;  ///< in the slice
 };
 
-/// Of a matrix that is cut between columns a slice is the rest of a row, whole rows, and the
-/// beginning of a row.
+/// Of a matrix that is cut between columns.
 std::vector<Block> blocks_of_columns(const OwnedSlice& slice) {
-  const std::int64_t width = slice.parameter.shape()[1];
+  const std::int64_t first = part_begin(slice.parameter);
   std::vector<Block> blocks;
-  for (std::int64_t at = 0; at < slice.numel;) {
-    const std::int64_t row = (slice.begin + at) / width, column = (slice.begin + at) % width;
-    const std::int64_t rows = column == 0 ? (slice.numel - at) / width : 0;
-    const std::int64_t columns = rows > 0 ? width : std::min(width - column, slice.numel - at);
-    const Shape shape{std::max<std::int64_t>(rows, 1), columns};
-    blocks.push_back({{row, part_begin(slice.parameter) + column}, shape, at});
-    at += shape.numel();
-  }
+  for_each_row_block(
+      slice.begin, slice.numel, slice.parameter.shape()[1], [&](const RowBlock& block) {
+        blocks.push_back(
+            {{block.row, first + block.column}, Shape{block.rows, block.columns}, block.at});
+      });
   return blocks;
 }
 
