@@ -5,9 +5,8 @@ namespace boostr {
 ColumnParallelLinear::ColumnParallelLinear(std::int64_t in, std::int64_t out,
                                            const LinearOptions& options, TensorParallel& tp,
                                            int pieces)
-    : tp_(tp),
-      pieces_(pieces),
-      weight_({out, in}, options.dtype, {0, options.init_std}, tp.shard_of(pieces)) {
+    : tp_(tp), pieces_(pieces) {
+  weight_ = Parameter({out, in}, options.dtype, {0, options.init_std}, tp.shard_of(pieces));
   if (options.bias) bias_ = Parameter({out}, options.dtype, {0, 0}, tp.shard_of(pieces));
   tp.prepare_copies(pieces);
 }
@@ -19,7 +18,8 @@ Tensor ColumnParallelLinear::operator()(const Tensor& x) const {
 
 RowParallelLinear::RowParallelLinear(std::int64_t in, std::int64_t out,
                                      const LinearOptions& options, const TensorParallel& tp)
-    : tp_(tp), weight_({out, in}, options.dtype, {0, options.init_std}, tp.shard(1)) {
+    : tp_(tp) {
+  weight_ = Parameter({out, in}, options.dtype, {0, options.init_std}, tp.shard(1));
   if (options.bias) bias_ = Parameter({out}, options.dtype, {0, 0}, tp.whole());
 }
 

@@ -14,9 +14,21 @@ struct LinearOptions {
   double init_std = 0.02;
 };
 
+/// The parameters of a linear layer.
+class LinearParameters {
+ public:
+  void visit(const std::string& name, const ParameterVisitor& visitor) {
+    visitor(name + ".weight", weight_);
+    if (bias_.defined()) visitor(name + ".bias", bias_);
+  }
+
+ protected:
+  Parameter weight_, bias_;  ///< no bias: undefined
+};
+
 /// y[..., out / ranks] = x[..., in] weight^T (+ bias): each rank has some of the outputs. weight
 /// [out, in] as in Hugging Face checkpoints, cut along its first dimension.
-class ColumnParallelLinear {
+class ColumnParallelLinear : public LinearParameters {
  public:
   /// Cut evenly over the ranks, or in `pieces` where those are fewer: ranks then hold copies.
   ColumnParallelLinear(std::int64_t in, std::int64_t out, const LinearOptions& options,
@@ -27,34 +39,22 @@ class ColumnParallelLinear {
 
   Tensor operator()(const Tensor& x) const;
 
-  void visit(const std::string& name, const ParameterVisitor& visitor) {
-    visitor(name + ".weight", weight_);
-    if (bias_.defined()) visitor(name + ".bias", bias_);
-  }
-
  private:
   const TensorParallel& tp_;
   int pieces_;
-  Parameter weight_, bias_;
 };
 
 /// y = sum over ranks of x[..., in / ranks] weight^T (+ bias), in the residual stream: each rank
 /// has some of the inputs. The weight is cut along its second dimension, the bias is whole.
-class RowParallelLinear {
+class RowParallelLinear : public LinearParameters {
  public:
   RowParallelLinear(std::int64_t in, std::int64_t out, const LinearOptions& options,
                     const TensorParallel& tp);
 
   Tensor operator()(const Tensor& x) const;
 
-  void visit(const std::string& name, const ParameterVisitor& visitor) {
-    visitor(name + ".weight", weight_);
-    if (bias_.defined()) visitor(name + ".bias", bias_);
-  }
-
  private:
   const TensorParallel& tp_;
-  Parameter weight_, bias_;
 };
 
 }  // namespace boostr
