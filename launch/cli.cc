@@ -51,6 +51,13 @@ void add_ranks(CLI::App& verb, Options& options, const std::string& purpose) {
       ->check(CLI::Range(1, 1 << 20));
 }
 
+void add_steps(CLI::App& verb, std::int64_t& steps, const std::string& purpose) {
+  verb.add_option("--steps", steps, purpose)
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+}
+
 std::string footer(std::string_view examples) {
   return text("\nExamples:\n", examples, exit_codes);
 }
@@ -60,10 +67,7 @@ void define_profile(CLI::App& app, Options& options) {
       "profile", "Run a recipe's first steps and show where their time goes, kernel by kernel");
   add_recipe(*profile, options);
   add_ranks(*profile, options, "start N processes with mpirun; rank 0's times are shown");
-  profile->add_option("--steps", options.profile.steps, "steps to measure, after 2 to warm up")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
+  add_steps(*profile, options.profile.steps, "steps to measure, after 2 to warm up");
   profile
       ->add_option("--trace", options.profile.trace,
                    "Chrome trace of all ranks to write, for https://ui.perfetto.dev")
@@ -83,10 +87,7 @@ void define_verify(CLI::App& app, Options& options) {
   add_recipe(*verify, options);
   add_ranks(*verify, options,
             "threads that play the ranks (default: what the mesh needs; under mpirun its ranks)");
-  verify->add_option("--steps", options.verify.options.steps, "steps to compare")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
+  add_steps(*verify, options.verify.options.steps, "steps to compare");
   verify
       ->add_option("--precision", options.verify.precision,
                    "f64, where rounding hides nothing, or configured: precision.compute's")
@@ -252,6 +253,7 @@ int verify(const LoadedRecipe& loaded, const Options& options, const Actions& ac
   request.ranks = options.ranks > 0 ? options.ranks
                   : started > 1     ? started
                                     : ranks_of(loaded.recipe.parallelism);
+  request.on_threads = started == 1;
   check_ranks(loaded, request.ranks);
   return actions.verify(loaded, request);
 }

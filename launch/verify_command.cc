@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <thread>
 
 #include "launch/ranks.h"
-#include "ops/execution.h"
-#include "parallel/comm/mpi.h"
+#include "launch/threads.h"
 #include "parallel/comm/threads.h"
 #include "trainer/metrics/console.h"
 
@@ -43,13 +40,11 @@ int verify_on(Communicator& world, const Recipe& recipe, const VerifyOptions& op
 }
 
 int verify_on_threads(int ranks, const Recipe& recipe, const VerifyOptions& options) {
-  const int cores = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
   int code = 0;
   run_ranks(
       ranks,
       [&](Communicator& world) {
-        set_num_threads(
-            std::max(1, recipe.training.threads > 0 ? recipe.training.threads : cores / ranks));
+        set_num_threads(threads_of_this_rank(world, recipe.training.threads));
         const int mine = verify_on(world, recipe, options);
         if (world.rank() == 0) code = mine;
       },
@@ -70,12 +65,9 @@ int verify_command(const LoadedRecipe& loaded, const VerifyRequest& request) {
   if (request.precision == "f64") recipe.precision.compute = "f64";
   VerifyOptions options = request.options;
   if (options.tolerance == 0) options.tolerance = tolerance_of(recipe.precision.compute);
-  const int started =
-      launched_ranks([](const char* name) { return static_cast<const char*>(std::getenv(name)); });
-  if (started > 1)
-    return run_on_ranks(recipe,
-                        [&](Communicator& world) { return verify_on(world, recipe, options); });
-  return verify_on_threads(request.ranks, recipe, options);
+  if (request.on_threads) return verify_on_threads(request.ranks, recipe, options);
+  return run_on_ranks(recipe,
+                      [&](Communicator& world) { return verify_on(world, recipe, options); });
 }
 
 }  // namespace boostr

@@ -11,7 +11,8 @@ namespace boostr {
 struct VerifyRequest {
   VerifyOptions options;          ///< tolerance 0: what the precision allows
   std::string precision = "f64";  ///< f64, or configured: what the recipe computes in
-  int ranks = 1;                  ///< that were started, or that threads play
+  int ranks = 1;
+  bool on_threads = true;  ///< play the ranks, rather than processes that were started
 };
 
 /// The ranks that a mesh needs; a degree that is inferred counts once.
