@@ -1,0 +1,149 @@
+#include "parallel/pipeline/simulate.h"
+
+#include <algorithm>
+
+#include "kernels/runtime/error.h"
+
+namespace boostr {
+namespace {
+
+constexpr double never = -1;
+
+/// The ranks' progress through their passes. Ends are kept by virtual stage and microbatch.
+class Clock {
+ public:
+  Clock(const Schedule& schedule, std::span<const StageCosts> costs)
+      : schedule_(schedule),
+        costs_(costs),
+        forward_(cells(), never),
+        backward_(cells(), never),
+        timeline_(schedule.passes.size()) {}
+
+  Timeline run() {
+    bool moved = true;
+    while (moved) {
+      moved = false;
+      for (int rank = 0; rank < schedule_.shape.stages; ++rank) moved |= run_rank(rank);
+    }
+    for (std::size_t rank = 0; rank < timeline_.size(); ++rank)
+      expect(timeline_[rank].size() == schedule_.passes[rank].size(),
+             "simulate: the schedule deadlocks on rank ", rank, " at pass ",
+             timeline_[rank].size());
+    return std::move(timeline_);
+  }
+
+ private:
+  std::size_t cells() const {
+    return static_cast<std::size_t>(schedule_.shape.virtual_stages()) *
+           static_cast<std::size_t>(schedule_.shape.microbatches);
+  }
+
+  double& end_of(std::vector<double>& ends, int virtual_stage, int microbatch) const {
+    return ends[static_cast<std::size_t>(virtual_stage) *
+                    static_cast<std::size_t>(schedule_.shape.microbatches) +
+                static_cast<std::size_t>(microbatch)];
+  }
+
+  /// When the pass's input has arrived, or never.
+  double ready(int rank, const Pass& pass) {
+    const int stage = schedule_.virtual_stage(rank, pass.chunk);
+    if (pass.kind == PassKind::backward_weight) return end_of(backward_, stage, pass.microbatch);
+    double at = 0;
+    if (pass.kind != PassKind::forward) at = end_of(forward_, stage, pass.microbatch);
+    const std::optional<StagePlace> source = schedule_.source(rank, pass);
+    if (!source || at == never) return at;
+    const int from = schedule_.virtual_stage(source->rank, source->chunk);
+    const double sent =
+        end_of(pass.kind == PassKind::forward ? forward_ : backward_, from, pass.microbatch);
+    if (sent == never) return never;
+    const double travels =
+        source->rank == rank ? 0 : costs_[static_cast<std::size_t>(from)].communication;
+    return std::max(at, sent + travels);
+  }
+
+  bool run_rank(int rank) {
+    const std::vector<Pass>& passes = schedule_.passes[static_cast<std::size_t>(rank)];
+    std::vector<TimedPass>& done = timeline_[static_cast<std::size_t>(rank)];
+    const std::size_t before = done.size();
+    while (done.size() < passes.size()) {
+      const Pass& pass = passes[done.size()];
+      const double arrived = ready(rank, pass);
+      if (arrived == never) break;
+      const double begin = done.empty() ? arrived : std::max(arrived, done.back().end);
+      const int stage = schedule_.virtual_stage(rank, pass.chunk);
+      const double end = begin + costs_[static_cast<std::size_t>(stage)].of(pass.kind);
+      if (pass.kind == PassKind::forward) end_of(forward_, stage, pass.microbatch) = end;
+      if (makes_input_gradient(pass.kind)) end_of(backward_, stage, pass.microbatch) = end;
+      done.push_back({pass, begin, end});
+    }
+    return done.size() > before;
+  }
+
+  const Schedule& schedule_;
+  std::span<const StageCosts> costs_;
+  std::vector<double> forward_, backward_;
+  Timeline timeline_;
+};
+
+double work_of(const std::vector<TimedPass>& passes) {
+  double work = 0;
+  for (const TimedPass& timed : passes) work += timed.end - timed.begin;
+  return work;
+}
+
+}  // namespace
+
+double StageCosts::of(PassKind kind) const {
+  switch (kind) {
+    case PassKind::forward:
+      return forward;
+    case PassKind::backward:
+      return backward_input + backward_weight;
+    case PassKind::backward_input:
+      return backward_input;
+    case PassKind::backward_weight:
+      return backward_weight;
+  }
+  throw Error("a pass of no kind");
+}
+
+std::vector<StageCosts> even_costs(const StageCosts& stage, const PipelineShape& shape) {
+  const StageCosts chunk{.forward = stage.forward / shape.chunks,
+                         .backward_input = stage.backward_input / shape.chunks,
+                         .backward_weight = stage.backward_weight / shape.chunks,
+                         .communication = stage.communication};
+  return std::vector<StageCosts>(static_cast<std::size_t>(shape.virtual_stages()), chunk);
+}
+
+std::vector<double> peak_activations(const Schedule& schedule) {
+  std::vector<double> peaks;
+  for (const std::vector<Pass>& passes : schedule.passes) {
+    int held = 0, most = 0;
+    for (const Pass& pass : passes) {
+      if (pass.kind == PassKind::forward) most = std::max(most, ++held);
+      if (makes_weight_gradients(pass.kind)) --held;
+    }
+    peaks.push_back(static_cast<double>(most) / schedule.shape.chunks);
+  }
+  return peaks;
+}
+
+Simulation simulate(const Schedule& schedule, std::span<const StageCosts> costs) {
+  expect(costs.size() == static_cast<std::size_t>(schedule.shape.virtual_stages()),
+         "simulate: costs of ", costs.size(), " virtual stages for a schedule of ",
+         schedule.shape.virtual_stages());
+  Simulation result{.timeline = Clock(schedule, costs).run(),
+                    .peak_activations = peak_activations(schedule)};
+  double cost = 0, work = 0, last = 0;
+  for (const std::vector<TimedPass>& passes : result.timeline) {
+    if (passes.empty()) continue;
+    cost = std::max(cost, passes.back().end - passes.front().begin);
+    work = std::max(work, work_of(passes));
+    last = std::max(last, passes.back().end);
+  }
+  result.makespan = last;
+  result.bubble_rate = cost > 0 ? (cost - work) / cost : 0;
+  return result;
+}
+
+}  // namespace boostr

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "parallel/pipeline/schedule.h"
+
+namespace boostr {
+
+/// How long the passes of one virtual stage take, in any unit of time. `communication` is that of a
+/// message which leaves it for another rank, either way; ranks work on meanwhile.
+struct StageCosts {
+  double forward = 0;
+  double backward_input = 0;
+  double backward_weight = 0;
+  double communication = 0;
+  double of(PassKind kind) const;
+};
+
+/// The costs of all virtual stages where every rank's `stage` is cut into equal chunks. A message
+/// is as large however thin the chunk.
+std::vector<StageCosts> even_costs(const StageCosts& stage, const PipelineShape& shape);
+
+/// When a pass ran.
+struct TimedPass {
+  Pass pass;
+  double begin = 0;
+  double end = 0;
+};
+
+/// A schedule in time, simulated or measured.
+using Timeline = std::vector<std::vector<TimedPass>>;  // by rank, in order
+
+/// What a schedule comes to.
+struct Simulation {
+  Timeline timeline;
+  double makespan = 0;  ///< from the first begin to the last end
+  /// (cost - work) / cost, with cost the longest time from a rank's first begin to its last end and
+  /// work that of the busiest rank, which is m (T_F + T_B + T_W) where all are equal (Zero Bubble
+  /// Pipeline Parallelism, arXiv 2401.10241).
+  double bubble_rate = 0;
+  /// By rank: microbatches whose activations are held at a time at most, from the begin of the
+  /// forward to the end of the weight gradients; each of the rank's chunks holds an equal part.
+  std::vector<double> peak_activations;
+};
+
+/// Runs the schedule against the clock: a pass begins when the rank is free and its input has
+/// arrived. The schedule must be valid; one that deadlocks is an internal Error.
+Simulation simulate(const Schedule& schedule, std::span<const StageCosts> costs);
+
+/// Only the peaks, which do not depend on time.
+std::vector<double> peak_activations(const Schedule& schedule);
+
+}  // namespace boostr
