@@ -9,6 +9,8 @@
 namespace boostr {
 namespace {
 
+constexpr int any = std::numeric_limits<int>::max();
+
 /// A rank's passes as they are written down: every kind of pass takes a chunk's microbatches in
 /// order, which is why all schedules add gradients up in the same order.
 class Order {
@@ -44,16 +46,6 @@ class Order {
   std::vector<Pass> passes_;
 };
 
-/// All forwards, then all backwards, chunk after chunk (GPipe, arXiv 1811.06965).
-std::vector<Pass> gpipe(const PipelineShape& shape, int /*rank*/) {
-  Order order(shape.chunks);
-  for (int chunk = 0; chunk < shape.chunks; ++chunk)
-    for (int i = 0; i < shape.microbatches; ++i) order.forward(chunk);
-  for (int chunk = shape.chunks; chunk-- > 0;)
-    for (int i = 0; i < shape.microbatches; ++i) order.backward(chunk);
-  return std::move(order).first(shape.microbatches);
-}
-
 /// As many forwards as reach the last stage, then one forward, one backward (PipeDream-flush,
 /// arXiv 2006.09503).
 std::vector<Pass> one_forward_one_backward(const PipelineShape& shape, int rank) {
@@ -68,21 +60,27 @@ std::vector<Pass> one_forward_one_backward(const PipelineShape& shape, int rank)
   return std::move(order).first(shape.microbatches);
 }
 
-/// 1f1b over chunks: groups of as many microbatches as there are stages go through one chunk after
-/// another (arXiv 2104.04473, section 2.2). The last group is filled up first.
-std::vector<Pass> interleaved(const PipelineShape& shape, int rank) {
+/// Groups of as many microbatches as there are stages go through one chunk after another, the last
+/// of them filled up first: `warmup` forwards, then one forward, one backward.
+std::vector<Pass> grouped(const PipelineShape& shape, int warmup) {
   const int stages = shape.stages, chunks = shape.chunks;
-  const int groups = (shape.microbatches + stages - 1) / stages;
-  const int total = groups * stages * chunks;
-  const int warmup = std::min(total, 2 * (stages - 1 - rank) + (chunks - 1) * stages);
+  const int total = (shape.microbatches + stages - 1) / stages * stages * chunks;
   Order order(chunks);
   const auto chunk_of = [&](int k) { return k / stages % chunks; };
-  for (int k = 0; k < warmup; ++k) order.forward(chunk_of(k));
+  for (int k = 0; k < std::min(warmup, total); ++k) order.forward(chunk_of(k));
   for (int k = 0; k < total; ++k) {
-    if (warmup + k < total) order.forward(chunk_of(warmup + k));
+    if (k < total - warmup) order.forward(chunk_of(warmup + k));
     order.backward(chunks - 1 - chunk_of(k));
   }
   return std::move(order).first(shape.microbatches);
+}
+
+/// All forwards, then all backwards (GPipe, arXiv 1811.06965).
+std::vector<Pass> gpipe(const PipelineShape& shape, int /*rank*/) { return grouped(shape, any); }
+
+/// 1f1b over several chunks (arXiv 2104.04473, section 2.2).
+std::vector<Pass> interleaved(const PipelineShape& shape, int rank) {
+  return grouped(shape, 2 * (shape.stages - 1 - rank) + (shape.chunks - 1) * shape.stages);
 }
 
 /// 1f1b with its backward in halves: a rank owes the weight gradients of as many microbatches as
@@ -149,8 +147,6 @@ std::vector<Pass> zb_v(const PipelineShape& shape, int rank) {
   while (order.owed(0) > 0) order.backward_weight(0);
   return std::move(order).first(shape.microbatches);
 }
-
-constexpr int any = std::numeric_limits<int>::max();
 
 constexpr std::array<ScheduleKind, 6> kinds = {{
     {"gpipe", "all forwards, then all backwards", Placement::looped, 1, any, gpipe},
