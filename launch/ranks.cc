@@ -12,6 +12,7 @@
 #include "launch/threads.h"
 #include "parallel/comm/mpi.h"
 #include "parallel/comm/self.h"
+#include "trainer/collective_timeout.h"
 
 namespace boostr {
 namespace {
@@ -39,7 +40,8 @@ std::unique_ptr<Communicator> join_world() {
 int run_on_ranks(const Recipe& recipe, const std::function<int(Communicator& world)>& body) {
   const std::unique_ptr<Communicator> world = join_world();
   try {
-    world->set_timeout(std::chrono::duration<double>(recipe.communication.timeout));
+    const CollectiveTimeout timeout(recipe.communication.timeout);
+    world->set_timeout(std::chrono::duration<double>(timeout.between_steps()));
     set_num_threads(threads_of_this_rank(*world, recipe.training.threads));
     return body(*world);
   } catch (const Error& e) {

@@ -7,6 +7,7 @@
 #include "launch/ranks.h"
 #include "launch/threads.h"
 #include "parallel/comm/threads.h"
+#include "trainer/collective_timeout.h"
 #include "trainer/metrics/console.h"
 
 namespace boostr {
@@ -48,7 +49,8 @@ int verify_on_threads(int ranks, const Recipe& recipe, const VerifyOptions& opti
         const int mine = verify_on(world, recipe, options);
         if (world.rank() == 0) code = mine;
       },
-      std::chrono::duration<double>(recipe.communication.timeout));
+      std::chrono::duration<double>(
+          CollectiveTimeout(recipe.communication.timeout).between_steps()));
   return code;
 }
 

@@ -16,6 +16,10 @@ struct ModelConfig {
   friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 
+/// Why the model cannot be cut over `ranks` tensor-parallel ranks, and what would fit; empty if it
+/// can.
+std::string tensor_parallel_problem(const ModelConfig& config, int ranks);
+
 /// The model that `config` describes, for sequences of up to `max_seq_len` tokens, parameters in
 /// `dtype`, named, uninitialised and cut over the ranks of `tp`, which must outlive it. Collective
 /// over them. Error(usage) for an unknown type or hyperparameters that do not fit together.

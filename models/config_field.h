@@ -48,6 +48,7 @@ struct ConfigField {
   Range range = {};
   Unit unit = Unit::none;
   std::vector<std::string_view> choices = {};  ///< accepted values of a string; empty: any
+  std::string_view or_file = {};  ///< beside the choices, paths that end like this (".csv")
   NotInThisBuild absent = {};
   std::string_view infers = {};  ///< what -1 stands for; empty: -1 means nothing special
   std::size_t count = 0;         ///< exact length of a list of numbers

@@ -17,20 +17,21 @@ bool heads_fit(const LlamaConfig& config, std::int64_t ranks) {
   return config.num_attention_heads % ranks == 0 && (kv % ranks == 0 || ranks % kv == 0);
 }
 
-void require_fits(const LlamaConfig& config, int ranks) {
-  std::string fitting;
-  for (std::int64_t n = 1; n <= config.num_attention_heads; ++n)
-    if (heads_fit(config, n)) fitting += text(fitting.empty() ? "" : ", ", n);
-  require(heads_fit(config, ranks), ExitCode::usage, "tensor_parallel_degree = ", ranks,
-          " does not divide the heads: num_attention_heads = ", config.num_attention_heads,
-          ", num_key_value_heads = ", config.num_key_value_heads, "; it could be ", fitting);
-  require(ranks <= std::min(config.intermediate_size, config.vocab_size), ExitCode::usage,
-          "tensor_parallel_degree = ", ranks,
-          " is more than intermediate_size = ", config.intermediate_size,
-          " or vocab_size = ", config.vocab_size);
-}
-
 }  // namespace
+
+std::string tensor_parallel_problem(const LlamaConfig& config, int ranks) {
+  const std::int64_t widest = std::min(config.intermediate_size, config.vocab_size);
+  if (heads_fit(config, ranks) && ranks <= widest) return {};
+  std::string fitting;
+  for (std::int64_t n = 1; n <= std::min(config.num_attention_heads, widest); ++n)
+    if (heads_fit(config, n)) fitting += text(fitting.empty() ? "" : ", ", n);
+  const std::string could = text("; it could be ", fitting);
+  if (ranks > widest)
+    return text(ranks, " is more than intermediate_size ", config.intermediate_size,
+                " or vocab_size ", config.vocab_size, could);
+  return text(ranks, " does not divide the heads: num_attention_heads ", config.num_attention_heads,
+              ", num_key_value_heads ", config.num_key_value_heads, could);
+}
 
 LlamaConfig resolved(LlamaConfig config, int tensor_parallel) {
   if (config.num_key_value_heads == 0) config.num_key_value_heads = config.num_attention_heads;
@@ -46,7 +47,8 @@ LlamaConfig resolved(LlamaConfig config, int tensor_parallel) {
           " is not a multiple of num_key_value_heads = ", config.num_key_value_heads);
   require(config.head_dim % 2 == 0, ExitCode::usage, "head_dim = ", config.head_dim,
           " is odd; rotary embeddings turn pairs of dimensions");
-  require_fits(config, tensor_parallel);
+  const std::string problem = tensor_parallel_problem(config, tensor_parallel);
+  require(problem.empty(), ExitCode::usage, "tensor_parallel_degree: ", problem);
   return config;
 }
 

@@ -27,6 +27,10 @@ class LlamaLayer {
   FeedForward mlp_;
 };
 
+/// Why the model cannot be cut over `ranks` tensor-parallel ranks, and what would fit; empty if it
+/// can. Key-value heads must be known.
+std::string tensor_parallel_problem(const LlamaConfig& config, int ranks);
+
 /// The LLaMA family (arXiv 2302.13971, 2407.21783): LLaMA 1 to 3, Mistral, Qwen2 and Qwen3 by
 /// configuration. Parameters carry their Hugging Face names.
 class Llama : public Model {

@@ -3,8 +3,8 @@
 
     tests/mutants.py [--list] [--build DIR] [NAME ...]
 
-Every mutant is one replacement in one source file. It is caught when it does not compile or a test
-fails. The work is done in a copy of the tree. Exit code 0: every mutant was caught.
+Every mutant is one replacement in one source file; it must compile, and is caught when a test fails.
+The work is done in a copy of the tree. Exit code 0: every mutant was caught.
 """
 import argparse
 import pathlib
@@ -39,7 +39,7 @@ MUTANTS = [
      "    bucket.work.wait();\n    bucket.work = groups_.shard.all_reduce(bucket.whole.out());\n"
      "    scattering_.push_back(index);\n", "Zero|Parity"),
     ("replicas_not_summed", "parallel/zero/scattered_gradients.cc",
-     "sums.push_back(groups_.replicate.all_reduce(bucket.owned.out()));", "", "Zero|Parity"),
+     "groups_.replicate.all_reduce(bucket.owned.out(), ReduceOp::sum, bucket.about)", "Work()", "Zero|Parity"),
     ("microbatch_overwrites_the_earlier", "parallel/zero/scattered_gradients.cc",
      "    if (bucket.has_grad)\n      add_into(bucket.owned, piece(index));\n    else\n", "", "Zero|Parity"),
     ("gradients_of_the_last_step_kept", "parallel/zero/scattered_gradients.cc",
@@ -76,8 +76,9 @@ def caught(tree, folder, mutant):
         sys.exit(f"{file}: '{before}' is there {source.count(before)} times; the mutant must follow the source")
     path.write_text(source.replace(before, after))
     try:
-        if build(folder).returncode != 0:
-            return "does not compile"
+        result = build(folder)
+        if result.returncode != 0:
+            sys.exit(f"{mutant[0]} does not compile, which proves nothing:\n{result.stdout[-3000:]}")
         result = run(["ctest", "--test-dir", str(folder), "-R", tests, "-j2", "--stop-on-failure",
                       "--timeout", "120"])
         failed = [line.strip() for line in result.stdout.splitlines() if "(Failed)" in line or "(Timeout)" in line]

@@ -7,8 +7,10 @@
 #include <iterator>
 #include <numeric>
 
+#include "kernels/runtime/memory_ledger.h"
 #include "ops/copy.h"
 #include "ops/norm.h"
+#include "trainer/mapped_tensor.h"
 
 namespace boostr {
 
@@ -43,57 +45,102 @@ bool has_own_master(const Parameter& parameter) {
   return parameter.dtype() != accumulator_of(parameter.dtype());
 }
 
-Tensor moment(const OwnedSlice& slice) {
-  return Tensor::zeros({slice.numel}, accumulator_of(slice.parameter.dtype()));
-}
+/// State that a pass over offloaded slices brings into memory before it lets go, in bytes.
+constexpr std::int64_t batch_bytes = std::int64_t{256} << 20;
 
 }  // namespace
 
-Optimizer::Optimizer(const OptimizerSection& section, const Zero& zero)
-    : section_(section), sums_(zero.sums()) {
+Tensor Optimizer::state_zeros(const OwnedSlice& slice) const {
+  const DType dtype = accumulator_of(slice.parameter.dtype());
+  return offload_path_.empty() ? Tensor::zeros({slice.numel}, dtype)
+                               : mapped_zeros(offload_path_, slice.numel, dtype);
+}
+
+Optimizer::Optimizer(const OptimizerSection& section, const Zero& zero, std::string offload_path)
+    : section_(section), offload_path_(std::move(offload_path)), sums_(zero.sums()) {
+  const CountMemoryAs scope(MemoryUse::optimizer);
   for (const OwnedSlice& slice : zero.owned()) {
     const GroupSettings settings =
         group_settings(section, slice.parameter.name(), slice.parameter.global_shape().num_dims());
     lr_factors_.push_back(settings.lr_factor);
     weight_decays_.push_back(settings.weight_decay);
     SliceState state;
-    state.master = has_own_master(slice.parameter) ? moment(slice) : slice.value;
-    if (section.name != "SGD" || section.momentum != 0) state.exp_avg = moment(slice);
-    if (section.name != "SGD") state.exp_avg_sq = moment(slice);
+    state.master = has_own_master(slice.parameter) ? state_zeros(slice) : slice.value;
+    if (section.name != "SGD" || section.momentum != 0) state.exp_avg = state_zeros(slice);
+    if (section.name != "SGD") state.exp_avg_sq = state_zeros(slice);
     state.slice = slice;
     state_.push_back(std::move(state));
   }
 }
 
-void Optimizer::step(std::int64_t step, double lr_factor, double grad_factor) {
-  std::vector<OptimizerSlice> slices;
-  for (std::size_t i = 0; i < state_.size(); ++i) {
-    const SliceState& state = state_[i];
-    OptimizerSlice slice;
-    slice.master = state.master.out();
-    if (state.exp_avg.defined()) slice.exp_avg = state.exp_avg.out();
-    if (state.exp_avg_sq.defined()) slice.exp_avg_sq = state.exp_avg_sq.out();
-    if (has_own_master(state.slice.parameter)) slice.param = state.slice.value.out();
-    slice.grad = state.slice.grad.in();
-    slice.lr = section_.lr * lr_factor * lr_factors_[i];
-    slice.weight_decay = weight_decays_[i];
-    slices.push_back(slice);
-  }
-  const AdamWStep adam{section_.betas[0], section_.betas[1], section_.eps, grad_factor, step};
-  if (section_.name == "AdamW") return adamw_step(slices, adam);
-  if (section_.name == "LAMB") return lamb_step(slices, adam);
-  expect(section_.name == "SGD", "unknown optimizer '", section_.name, "'");
-  sgd_step(slices, SgdStep{section_.momentum, section_.nesterov, grad_factor, step});
+OptimizerSlice Optimizer::slice_views(std::size_t index, double lr) const {
+  const SliceState& state = state_[index];
+  OptimizerSlice slice;
+  slice.master = state.master.out();
+  if (state.exp_avg.defined()) slice.exp_avg = state.exp_avg.out();
+  if (state.exp_avg_sq.defined()) slice.exp_avg_sq = state.exp_avg_sq.out();
+  if (has_own_master(state.slice.parameter)) slice.param = state.slice.value.out();
+  slice.grad = state.slice.grad.in();
+  slice.lr = lr * lr_factors_[index];
+  slice.weight_decay = weight_decays_[index];
+  return slice;
 }
 
-/// Both passes: the trust ratio of a parameter is ||p|| / ||u||, 1 where either is 0, at most
-/// max_trust_ratio.
-void Optimizer::lamb_step(std::span<const OptimizerSlice> slices, const AdamWStep& step) {
-  std::vector<double> chunks;
-  for (const LambNorms& norms : lamb_moments(slices, step)) {
-    chunks.push_back(norms.param);
-    chunks.push_back(norms.update);
+void Optimizer::in_batches(
+    double lr_factor,
+    const std::function<void(std::size_t, std::span<const OptimizerSlice>)>& pass) {
+  const bool offloads = !offload_path_.empty();
+  std::vector<OptimizerSlice> batch;
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < state_.size(); ++i) {
+    batch.push_back(slice_views(i, section_.lr * lr_factor));
+    bytes += 3 * static_cast<std::int64_t>(In(batch.back().master).bytes());
+    const bool full = offloads && bytes >= batch_bytes;
+    if (!full && i + 1 < state_.size()) continue;
+    const std::size_t first = i + 1 - batch.size();
+    pass(first, batch);
+    if (offloads) let_go(first, batch.size());
+    batch.clear();
+    bytes = 0;
   }
+}
+
+void Optimizer::let_go(std::size_t first, std::size_t count) const {
+  for (const SliceState& state : std::span(state_).subspan(first, count)) {
+    if (has_own_master(state.slice.parameter)) boostr::let_go(state.master);
+    if (state.exp_avg.defined()) boostr::let_go(state.exp_avg);
+    if (state.exp_avg_sq.defined()) boostr::let_go(state.exp_avg_sq);
+  }
+}
+
+void Optimizer::step(std::int64_t step, double lr_factor, double grad_factor) {
+  const AdamWStep adam{section_.betas[0], section_.betas[1], section_.eps, grad_factor, step};
+  if (section_.name == "LAMB") return lamb_step(lr_factor, adam);
+  const bool is_adamw = section_.name == "AdamW";
+  expect(is_adamw || section_.name == "SGD", "unknown optimizer '", section_.name, "'");
+  in_batches(lr_factor, [&](std::size_t, std::span<const OptimizerSlice> slices) {
+    if (is_adamw)
+      adamw_step(slices, adam);
+    else
+      sgd_step(slices, SgdStep{section_.momentum, section_.nesterov, grad_factor, step});
+  });
+}
+
+void Optimizer::lamb_step(double lr_factor, const AdamWStep& step) {
+  std::vector<double> chunks;
+  in_batches(lr_factor, [&](std::size_t, std::span<const OptimizerSlice> slices) {
+    for (const LambNorms& norms : lamb_moments(slices, step)) {
+      chunks.push_back(norms.param);
+      chunks.push_back(norms.update);
+    }
+  });
+  const std::vector<double> trust = lamb_trust(chunks);
+  in_batches(lr_factor, [&](std::size_t first, std::span<const OptimizerSlice> slices) {
+    lamb_apply(slices, step, std::span(trust).subspan(first, slices.size()));
+  });
+}
+
+std::vector<double> Optimizer::lamb_trust(std::span<const double> chunks) const {
   const std::vector<double> norms = sums_.per_parameter(chunks, 2);
   std::vector<double> trust;
   for (const SliceState& state : state_) {
@@ -101,21 +148,26 @@ void Optimizer::lamb_step(std::span<const OptimizerSlice> slices, const AdamWSte
     const bool usable = param > 0 && update > 0;
     trust.push_back(usable ? std::min(std::sqrt(param / update), section_.max_trust_ratio) : 1.0);
   }
-  lamb_apply(slices, step, trust);
+  return trust;
 }
 
 double Optimizer::grad_norm(double grad_factor) const {
+  const std::vector<double> squares = squared_grad_norms(grad_factor);
+  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+}
+
+std::vector<double> Optimizer::squared_grad_norms(double grad_factor) const {
   std::vector<double> chunks;
   for (const SliceState& state : state_)
     std::ranges::copy(sum_of_squares_partials(state.slice.grad, grad_factor),
                       std::back_inserter(chunks));
-  const std::vector<double> squares = sums_.per_parameter(chunks);
-  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  return sums_.per_parameter(chunks);
 }
 
 void Optimizer::write_parameters() {
   for (const SliceState& state : state_)
     if (has_own_master(state.slice.parameter)) copy_into(state.slice.value, state.master);
+  if (!offload_path_.empty()) let_go(0, state_.size());
 }
 
 }  // namespace boostr

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,7 +20,9 @@ class Optimizer {
  public:
   /// Allocates the state (moments zero, masters uninitialised) of what `zero`, which must outlive
   /// it, says this rank updates.
-  Optimizer(const OptimizerSection& section, const Zero& zero);
+  /// With `offload_path` the state lies in files there (see mapped_zeros), and in memory only about
+  /// a slice at a time.
+  Optimizer(const OptimizerSection& section, const Zero& zero, std::string offload_path = "");
 
   /// Collective: one update with learning rate section.lr * lr_factor; every gradient is multiplied by
   /// `grad_factor` first. `step` counts from 1.
@@ -28,6 +31,8 @@ class Optimizer {
   /// L2 norm of grad_factor * the gradients of all parameters on all ranks, from fixed-order sums
   /// over fixed chunks of each parameter. Collective.
   double grad_norm(double grad_factor) const;
+  /// The squares that it adds up: of each whole parameter, in order of use. Collective.
+  std::vector<double> squared_grad_norms(double grad_factor) const;
 
   /// What a checkpoint holds of slice i: master, exp_avg, exp_avg_sq (undefined where the rule
   /// keeps none), flat.
@@ -42,9 +47,21 @@ class Optimizer {
   void write_parameters();
 
  private:
-  void lamb_step(std::span<const OptimizerSlice> slices, const AdamWStep& step);
+  Tensor state_zeros(const OwnedSlice& slice) const;
+  OptimizerSlice slice_views(std::size_t index, double lr) const;
+  /// Slices of one pass, and what follows it: all, or some whose state is let go afterwards.
+  void in_batches(
+      double lr_factor,
+      const std::function<void(std::size_t first, std::span<const OptimizerSlice>)>& pass);
+  void let_go(std::size_t first, std::size_t count) const;
+  /// Both passes of LAMB.
+  void lamb_step(double lr_factor, const AdamWStep& step);
+  /// The trust ratio of each slice's parameter from its chunks' norms: ||p|| / ||u||, 1 where either
+  /// is 0, at most max_trust_ratio. Collective.
+  std::vector<double> lamb_trust(std::span<const double> chunks) const;
 
   OptimizerSection section_;
+  std::string offload_path_;
   const ChunkSums& sums_;
   std::vector<SliceState> state_;
   std::vector<double> lr_factors_, weight_decays_;

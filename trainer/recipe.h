@@ -101,6 +101,7 @@ struct ParallelismSection {
   std::string pipeline_parallel_schedule = "1f1b";
   int pipeline_parallel_chunks = 1;
   std::int64_t bucket_bytes = 25 << 20;  ///< gradients are reduced in buckets of about this size
+  std::string offload_path;  ///< folder of the files that hold optimizer state; empty: memory does
   friend bool operator==(const ParallelismSection&, const ParallelismSection&) = default;
 };
 
@@ -126,7 +127,8 @@ struct MetricsSection {
 };
 
 struct CommunicationSection {
-  double timeout = 300;  ///< seconds a collective may wait before the run ends with exit code 7
+  double timeout = 0;  ///< seconds a collective may wait before the run ends with exit code 7; 0:
+                       ///< see CollectiveTimeout
   friend bool operator==(const CommunicationSection&, const CommunicationSection&) = default;
 };
 

@@ -209,6 +209,37 @@ void check_mesh(Reporter& report) {
   }
 }
 
+void check_tensor_parallel(Reporter& report) {
+  if (!report.knows({"model.num_attention_heads", "model.num_key_value_heads",
+                     "model.intermediate_size", "model.vocab_size",
+                     "parallelism.tensor_parallel_degree"}))
+    return;
+  const Recipe& recipe = report.recipe();
+  ModelConfig model = recipe.model;
+  if (model.llama.num_key_value_heads <= 0)
+    model.llama.num_key_value_heads = model.llama.num_attention_heads;
+  const int degree = recipe.parallelism.tensor_parallel_degree;
+  const std::string problem = tensor_parallel_problem(model, degree);
+  if (!problem.empty()) report.error("parallelism.tensor_parallel_degree", problem);
+}
+
+void check_sequence_parallel(Reporter& report) {
+  if (!report.knows(
+          {"parallelism.tensor_parallel_degree", "training.seq_len", "training.micro_batch_size"}))
+    return;
+  const Recipe& recipe = report.recipe();
+  const int degree = recipe.parallelism.tensor_parallel_degree;
+  if (!recipe.parallelism.sequence_parallel) return;
+  if (degree == 1)
+    report.warning("parallelism.sequence_parallel",
+                   "has no effect while tensor_parallel_degree is 1");
+  const std::int64_t tokens = recipe.training.micro_batch_size * recipe.training.seq_len;
+  if (tokens % degree != 0)
+    report.error("parallelism.sequence_parallel", "the ", tokens,
+                 " tokens of a microbatch (micro_batch_size x seq_len) cannot be cut evenly over ",
+                 degree, " ranks; choose a seq_len that is divisible by ", degree);
+}
+
 // The data-parallel degree that `ranks` leave; reports if the mesh does not fit them.
 std::int64_t check_mesh(Reporter& report, std::int64_t ranks) {
   const ParallelismSection& mesh = report.recipe().parallelism;
@@ -256,6 +287,8 @@ void check_recipe(const std::set<std::string>& unread, LoadedRecipe& loaded) {
   check_optimizer(report);
   check_checkpoint(report);
   check_mesh(report);
+  check_tensor_parallel(report);
+  check_sequence_parallel(report);
 }
 
 int check_ranks(const LoadedRecipe& loaded, int ranks) {

@@ -252,7 +252,8 @@ void fields(C& c, auto&& field) {
         c.pipeline_parallel_degree);
   field({.key = "pipeline_parallel_schedule",
          .doc = "order of the pipeline's forward and backward passes",
-         .choices = {"gpipe", "1f1b", "interleaved_1f1b", "zb_h1", "zb_h2", "zb_v", "auto"}},
+         .choices = {"gpipe", "1f1b", "interleaved_1f1b", "zb_h1", "zb_h2", "zb_v", "auto"},
+         .or_file = ".csv"},
         c.pipeline_parallel_schedule);
   field({.key = "pipeline_parallel_chunks",
          .doc = "pieces of the model per stage",
@@ -264,6 +265,12 @@ void fields(C& c, auto&& field) {
          .range = between(1, 1099511627776.0),
          .unit = Unit::bytes},
         c.bucket_bytes);
+  field(
+      {.key = "offload_path",
+       .doc = "folder (of a fast disk) for files, mapped into memory and without a name, that hold "
+              "the optimizer's state and master weights",
+       .nullable = true},
+      c.offload_path);
 }
 
 template <FieldsOf<ActivationCheckpointSection> C>
@@ -311,7 +318,8 @@ void fields(C& c, auto&& field) {
   field({.key = "timeout",
          .doc = "a collective that waits longer ends the run with code 7",
          .range = above(0),
-         .unit = Unit::seconds},
+         .unit = Unit::seconds,
+         .infers = "5m; from the second step on 10 x the median step, at least 1m"},
         c.timeout);
 }
 

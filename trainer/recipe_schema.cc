@@ -63,7 +63,10 @@ Json value_schema(const ConfigField& field, const T& value) {
     return field.absent.above < 1 ? Json{{"const", false}} : Json{{"type", "boolean"}};
   } else if constexpr (kind == ValueKind::string) {
     if (field.choices.empty()) return {{"type", "string"}, {"minLength", 1}};
-    return {{"enum", field.choices}};
+    const Json choices{{"enum", field.choices}};
+    if (field.or_file.empty()) return choices;
+    const Json file{{"type", "string"}, {"pattern", text("\\", field.or_file, "$")}};
+    return {{"anyOf", Json::array({choices, file})}};
   } else if constexpr (kind == ValueKind::real_list) {
     return {{"type", "array"},
             {"items", number_schema(field, false)},

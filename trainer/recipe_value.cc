@@ -140,7 +140,8 @@ std::string expectation(const ConfigField& field, ValueKind kind) {
       return text("a number", range, inferred);
     case ValueKind::string:
       if (field.choices.empty()) return "a string";
-      return text(field.choices.size() > 1 ? "one of " : "", joined(field.choices));
+      return text(field.choices.size() > 1 ? "one of " : "", joined(field.choices),
+                  field.or_file.empty() ? "" : ", or a path to a ", field.or_file);
     case ValueKind::real_list:
       return text("a list of ", field.count, " numbers", range);
     case ValueKind::section:
@@ -222,7 +223,8 @@ std::string read_value(const ConfigField& field, const YamlNode& node, std::stri
     return text("this build has no ", field.absent.what, " ('", node.scalar,
                 "'); it has: ", joined(field.choices));
   }
-  if (!field.choices.empty() && !contains(field.choices, node.scalar)) {
+  const bool is_file = !field.or_file.empty() && node.scalar.ends_with(field.or_file);
+  if (!field.choices.empty() && !contains(field.choices, node.scalar) && !is_file) {
     const std::string_view meant = foreign_value(node.scalar);
     const bool known = contains(field.choices, meant);
     const std::string_view near = known ? meant : closest(node.scalar, field.choices);

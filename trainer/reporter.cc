@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "kernels/runtime/memory_ledger.h"
 #include "trainer/agreement.h"
 #include "trainer/checkpoint/file_ops.h"
 #include "trainer/metrics/loss_picture.h"
@@ -70,6 +71,19 @@ void Reporter::end_step(const StepReport& report, bool logged) {
   console_.step(row, eta(report.step));
 }
 
+void Reporter::memory(std::int64_t step) {
+  const MemoryLedger& ledger = *MemoryLedger::of_this_thread();
+  std::string json;
+  memory_.clear();
+  for (const MemoryUse use : memory_uses) {
+    const double bytes = all_ranks_max(world_, static_cast<double>(ledger.of(use).peak));
+    json += fmt::format(R"({}"{}": {})", json.empty() ? "" : ", ", name(use), std::llround(bytes));
+    if (bytes > 0)
+      memory_ += fmt::format("{}{} {}", memory_.empty() ? "" : ", ", name(use), binary_size(bytes));
+  }
+  event("memory", step, "{" + json + "}");
+}
+
 double Reporter::eta(std::int64_t step) const {
   return throughput_.mean_step_seconds() * static_cast<double>(recipe_.training.steps - step);
 }
@@ -93,6 +107,7 @@ void Reporter::draw_picture() {
 }
 
 void Reporter::summary(const std::string& resume_command, std::int64_t last_checkpoint) {
+  memory(last_step_);
   if (!log_) return;
   const double reached = std::accumulate(last_losses_.begin(), last_losses_.end(), 0.0) /
                          static_cast<double>(last_losses_.size());
@@ -115,6 +130,7 @@ void Reporter::summary(const std::string& resume_command, std::int64_t last_chec
                   grouped(std::llround(throughput_.mean_tokens_per_second())), allocations));
   if (last_checkpoint > 0)
     say(fmt::format("checkpoint  {}/checkpoints/step-{:06}", recipe_.output, last_checkpoint));
+  say("memory      " + memory_);
   say(fmt::format("metrics     {}/metrics.jsonl", recipe_.output));
   say(fmt::format("picture     {}/loss.svg", recipe_.output));
   if (last_checkpoint > 0 && !resume_command.empty())

@@ -34,9 +34,11 @@ class Reporter {
   void begin_step() { throughput_.begin_step(); }
   /// Collective. `logged`: this step has a row.
   void end_step(const StepReport& report, bool logged);
+  /// Collective: what memory is for, on the rank that holds most of each.
+  void memory(std::int64_t step);
   void validation(std::int64_t step, const ValidationReport& report);
   void draw_picture();
-  /// The last words: where the loss came from and got to, and where everything lies.
+  /// The last words, collective: where the loss came from and got to, and where everything lies.
   void summary(const std::string& resume_command, std::int64_t last_checkpoint);
   void finish_bar() { console_.finish(); }
 
@@ -54,6 +56,7 @@ class Reporter {
   std::deque<double> last_losses_;  ///< of the last tenth of the run
   std::int64_t first_step_ = 0, last_step_ = 0;
   std::optional<std::int64_t> next_steady_step_;
+  std::string memory_;                    ///< by use, for people
   std::uint64_t system_allocations_ = 0;  ///< when the steady state began
 };
 

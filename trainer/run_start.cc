@@ -29,6 +29,12 @@ Recipe with_batch_inferred(Recipe recipe, int data_parallel) {
   return recipe;
 }
 
+TrainingSetup::TrainingSetup(const Recipe& as_written, Communicator& world)
+    : mesh(world, mesh_degrees(as_written.parallelism)),
+      recipe(with_batch_inferred(as_written, mesh.dp().size())),
+      tokenizer(make_tokenizer(recipe.tokenizer)),
+      dataset(recipe.data, *tokenizer, {recipe.model.llama.vocab_size, recipe.training.seq_len}) {}
+
 double peak_flops(const Recipe& recipe, Communicator& world) {
   if (recipe.metrics.peak_flops > 0) return recipe.metrics.peak_flops;
   world.barrier();  // all ranks load the machine alike

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "parallel/mesh.h"
 #include "trainer/data/dataset.h"
 #include "trainer/recipe.h"
+#include "trainer/tokenizer.h"
 
 namespace boostr {
 
@@ -17,6 +19,17 @@ MeshDegrees mesh_degrees(const ParallelismSection& section);
 /// The recipe with training.global_batch_size filled in; Error(usage) unless it can be split over
 /// `data_parallel` ranks.
 Recipe with_batch_inferred(Recipe recipe, int data_parallel);
+
+/// What training stands on: the recipe's mesh over `world`, the recipe as it resolves there, and its
+/// opened data. Collective; `world` must outlive it.
+struct TrainingSetup {
+  TrainingSetup(const Recipe& as_written, Communicator& world);
+
+  Mesh mesh;
+  Recipe recipe;
+  std::unique_ptr<Tokenizer> tokenizer;
+  Dataset dataset;
+};
 
 /// FLOP/s of this rank that MFU is relative to: metrics.peak_flops, or measured now, all ranks at
 /// once.

@@ -69,7 +69,8 @@ Trainer::Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset)
   zero_ = std::make_unique<Zero>(
       parameter_units(*model_), DataParallelGroups{mesh.shard(), mesh.replicate()}, mesh.tp(),
       ZeroOptions{recipe.parallelism.zero_stage, recipe.parallelism.bucket_bytes});
-  optimizer_ = std::make_unique<Optimizer>(recipe.optimizer, *zero_);
+  optimizer_ =
+      std::make_unique<Optimizer>(recipe.optimizer, *zero_, recipe.parallelism.offload_path);
   initialize();
 }
 
@@ -111,30 +112,49 @@ StepReport Trainer::step(const Batch& batch) {
   // The mean over the global batch: every rank divides by the same count, so gradients only need to
   // be summed.
   const double scale = report.loss_scale / std::max(tokens, 1.0);
-  report.loss = without_sign_if_nan(all_ranks_sum(mesh_.dp(), accumulate_gradients(batch, scale)) /
-                                    report.loss_scale);
+  const double loss = accumulate_gradients(batch, scale);
+  report.loss = without_sign_if_nan(all_ranks_sum(mesh_.dp(), loss) / report.loss_scale);
   report.grad_norm = without_sign_if_nan(optimizer_->grad_norm(1.0 / report.loss_scale));
-  apply(report);
+  apply(report, loss);
   step_ = report.step;
   return report;
 }
 
-void Trainer::apply(StepReport& report) {
+void Trainer::apply(StepReport& report, double loss) {
   const bool finite = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
   const bool scale_lowered = loss_scaler_.update(finite);
   if (!finite) {
-    require(scale_lowered || recipe_.training.non_finite == "skip", ExitCode::numeric, "step ",
-            report.step, ": loss ", report.loss, ", gradient norm ", report.grad_norm,
-            " is not finite; the weights are as before this step. Lower optimizer.lr, check the "
-            "data, or set "
-            "training.non_finite: skip");
-    report.skipped = true;
-    return;
+    report.skipped = scale_lowered || recipe_.training.non_finite == "skip";
+    if (report.skipped) return;
+    throw Error(ExitCode::numeric,
+                text("step ", report.step, ": loss ", report.loss, ", gradient norm ",
+                     report.grad_norm, " is not finite: ", source_of_non_finite(loss),
+                     "; the weights are as before this step. Lower optimizer.lr, check the data, "
+                     "or set training.non_finite: skip"));
   }
   const double max_norm = recipe_.training.max_norm;
   const double clip = max_norm > 0 ? std::min(1.0, max_norm / (report.grad_norm + 1e-6)) : 1.0;
   optimizer_->step(report.step, lr_schedule_.factor(report.step), clip / report.loss_scale);
   zero_->gather_parameters();
+}
+
+std::string Trainer::source_of_non_finite(double loss) const {
+  Communicator& dp = mesh_.dp();
+  const double mine = std::isfinite(loss) ? -1 : mesh_.world().rank();
+  std::vector<double> ranks(static_cast<std::size_t>(dp.size()));
+  dp.all_gather(Out{ranks.data(), DType::f64, Shape{dp.size()}}, In{&mine, DType::f64, Shape{1}})
+      .wait();
+  std::string source;
+  for (const double rank : ranks)
+    if (rank >= 0) source += text(source.empty() ? "the loss of rank " : ", ", rank);
+  const std::vector<double> squares = optimizer_->squared_grad_norms(1.0);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < squares.size(); ++i)
+    if (!std::isfinite(squares[i])) names.push_back(parameters_[i].name());
+  if (names.empty()) return source;
+  return text(source, source.empty() ? "" : ", ", "the gradients of ", names.size(), " of ",
+              squares.size(), " parameters, the first in the model ", names.front(), ", the last ",
+              names.back());
 }
 
 ValidationReport Trainer::validate() {

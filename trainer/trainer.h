@@ -75,8 +75,10 @@ class Trainer {
   /// Forward and backward over the batch's microbatches and the reduction over ranks; returns scale
   /// * the sum of this rank's cross entropies.
   double accumulate_gradients(const Batch& batch, double scale);
-  /// Clips and updates, or skips the step.
-  void apply(StepReport& report);
+  /// Clips and updates, or skips the step; `loss` is this rank's.
+  void apply(StepReport& report, double loss);
+  /// Where numbers that are not finite came from, for people; `loss` is this rank's. Collective.
+  std::string source_of_non_finite(double loss) const;
   RankSlice rank_slice() const;
 
   Recipe recipe_;

@@ -11,24 +11,22 @@
 #include "trainer/checkpoint/file_ops.h"
 #include "trainer/checkpoint/resume_rules.h"
 #include "trainer/recipe_load.h"
-#include "trainer/run_start.h"
 
 namespace boostr {
 
 TrainingRun::TrainingRun(const Recipe& recipe, Communicator& world, const RunOptions& options)
     : world_(world),
       options_(options),
-      mesh_(world, mesh_degrees(recipe.parallelism)),
-      recipe_(with_batch_inferred(recipe, mesh_.dp().size())),
-      tokenizer_(make_tokenizer(recipe.tokenizer)),
-      dataset_(recipe.data, *tokenizer_, {recipe.model.llama.vocab_size, recipe.training.seq_len}) {
+      setup_(recipe, world),
+      recipe_(setup_.recipe),
+      timeout_(recipe.communication.timeout) {
   fail_together(world_, failure_of([&] {
                   if (world_.rank() == 0) lock_ = std::make_unique<RunLock>(recipe_.output);
                 }));
   choice_ = choose_checkpoint(world_, recipe_.output, recipe_.checkpoint.resume);
   for (const SkippedCheckpoint& skipped : choice_.skipped)
     notes_.push_back(fmt::format("passed over {}: {}", skipped.folder.string(), skipped.reason));
-  trainer_ = std::make_unique<Trainer>(recipe_, mesh_, dataset_);
+  trainer_ = std::make_unique<Trainer>(recipe_, setup_.mesh, setup_.dataset);
   if (choice_.checkpoint) resume(recipe);
 }
 
@@ -67,7 +65,7 @@ ExitCode TrainingRun::train() {
 }
 
 void TrainingRun::start_reporting() {
-  unigram_entropy_ = dataset_.unigram_entropy();
+  unigram_entropy_ = setup_.dataset.unigram_entropy();
   const double peak = all_ranks_sum(world_, peak_flops(recipe_, world_));
   Reporter::Setup setup;
   setup.terminal = options_.terminal;
@@ -98,7 +96,7 @@ void TrainingRun::start_reporting() {
 void TrainingRun::announce(double peak_flops) {
   StartFacts facts;
   facts.ranks = world_.size();
-  facts.mesh = mesh_.describe();
+  facts.mesh = setup_.mesh.describe();
   facts.parameters = trainer_->num_parameters();
   facts.flops_per_token =
       trainer_->flops_per_sequence() / static_cast<double>(recipe_.training.seq_len);
@@ -107,15 +105,20 @@ void TrainingRun::announce(double peak_flops) {
   facts.version = options_.version;
   facts.resumed_step = choice_.checkpoint ? trainer_->steps_done() : 0;
   reporter_->event("start", trainer_->steps_done(), start_json(facts));
-  for (const std::string& line : start_lines(facts, recipe_, dataset_)) reporter_->say(line);
+  for (const std::string& line : start_lines(facts, recipe_, setup_.dataset)) reporter_->say(line);
   for (const std::string& note : notes_) reporter_->say(note);
 }
 
 void TrainingRun::one_step() {
   reporter_->begin_step();
+  const Clock::time_point begin = Clock::now();
+  world_.set_timeout(std::chrono::duration<double>(timeout_.in_step()));
   const StepReport report = trainer_->step();
+  world_.set_timeout(std::chrono::duration<double>(timeout_.between_steps()));
+  timeout_.step_took(std::chrono::duration<double>(Clock::now() - begin).count());
   const bool logged = report.step % recipe_.metrics.interval == 0 || finished();
   reporter_->end_step(report, logged);
+  if (++steps_of_this_process_ == 2) reporter_->memory(report.step);
 }
 
 TrainingRun::Wishes TrainingRun::agree() {
@@ -147,7 +150,7 @@ void TrainingRun::save() {
 }
 
 void TrainingRun::validate() {
-  if (dataset_.num_validation_samples() == 0) return;
+  if (setup_.dataset.num_validation_samples() == 0) return;
   validated_step_ = trainer_->steps_done();
   reporter_->validation(validated_step_, trainer_->validate());
 }

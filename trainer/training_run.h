@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "parallel/mesh.h"
 #include "trainer/checkpoint/checkpoint_reader.h"
 #include "trainer/checkpoint/run_lock.h"
 #include "trainer/checkpointing.h"
+#include "trainer/collective_timeout.h"
 #include "trainer/reporter.h"
 #include "trainer/run.h"
+#include "trainer/run_start.h"
 #include "trainer/signals.h"
-#include "trainer/tokenizer.h"
 #include "trainer/trainer.h"
 
 namespace boostr {
@@ -53,10 +53,9 @@ class TrainingRun {
   SignalHandlers signal_handlers_;
   Communicator& world_;
   RunOptions options_;
-  Mesh mesh_;
-  Recipe recipe_;
-  std::unique_ptr<Tokenizer> tokenizer_;
-  Dataset dataset_;
+  TrainingSetup setup_;
+  const Recipe& recipe_;  ///< of setup_
+  CollectiveTimeout timeout_;
   std::unique_ptr<RunLock> lock_;  ///< rank 0 only
   ResumeChoice choice_;
   std::vector<std::string> notes_;  ///< what the resume has to tell
@@ -64,7 +63,8 @@ class TrainingRun {
   std::unique_ptr<Reporter> reporter_;
   std::unique_ptr<Checkpointing> checkpointing_;
   double unigram_entropy_ = 0;
-  std::int64_t saved_step_ = 0;      ///< the last step whose save was begun or loaded
+  std::int64_t saved_step_ = 0;  ///< the last step whose save was begun or loaded
+  std::int64_t steps_of_this_process_ = 0;
   std::int64_t validated_step_ = 0;  ///< the last step that was validated
 };
 

@@ -148,15 +148,11 @@ void compare_step(Comparison& comparison, const StepReport& actual, const StepRe
 
 Verification verify_training(const Recipe& recipe, Communicator& world,
                              const VerifyOptions& options) {
-  Mesh mesh(world, mesh_degrees(recipe.parallelism));
-  const Recipe whole = with_batch_inferred(recipe, mesh.dp().size());
-  const std::unique_ptr<Tokenizer> tokenizer = make_tokenizer(whole.tokenizer);
-  const Dataset dataset(whole.data, *tokenizer,
-                        {whole.model.llama.vocab_size, whole.training.seq_len});
-  Trainer trainer(whole, mesh, dataset);
+  TrainingSetup setup(recipe, world);
+  Trainer trainer(setup.recipe, setup.mesh, setup.dataset);
   const std::unique_ptr<Communicator> alone = self_world();
   Mesh one(*alone, {});
-  Trainer reference(for_one_process(whole), one, dataset);
+  Trainer reference(for_one_process(setup.recipe), one, setup.dataset);
   Verification result;
   double numbers = 0, largest_error = 0;
   while (result.steps < options.steps && !result.first) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels/runtime/error.h"
+#include "kernels/runtime/memory_ledger.h"
 
 namespace boostr {
 namespace {
@@ -153,19 +154,34 @@ class CpuAllocator {
 
 }  // namespace
 
+namespace {
+
+/// Gives a block back to the allocator, and its bytes back to the ledger.
+struct Release {
+  std::size_t rounded;
+  bool dedicated;
+  MemoryCharge charge;
+
+  void operator()(std::byte* block) const {
+    if (dedicated)
+      CpuAllocator::instance().release_dedicated(block, rounded);
+    else
+      CpuAllocator::instance().release(block, rounded);
+  }
+};
+
+}  // namespace
+
 Buffer::Buffer(std::size_t bytes, Device /*device*/) : size_(bytes) {
   const std::size_t rounded = size_class(bytes);
-  block_ = std::shared_ptr<std::byte>(
-      CpuAllocator::instance().allocate(rounded),
-      [rounded](std::byte* block) { CpuAllocator::instance().release(block, rounded); });
+  block_ = std::shared_ptr<std::byte>(CpuAllocator::instance().allocate(rounded),
+                                      Release{rounded, false, MemoryCharge(bytes)});
 }
 
 Buffer Buffer::dedicated(std::size_t bytes, Device /*device*/) {
   const std::size_t rounded = size_class(bytes);
   return {std::shared_ptr<std::byte>(CpuAllocator::instance().allocate_dedicated(rounded),
-                                     [rounded](std::byte* block) {
-                                       CpuAllocator::instance().release_dedicated(block, rounded);
-                                     }),
+                                     Release{rounded, true, MemoryCharge(bytes)}),
           bytes};
 }
 

@@ -50,6 +50,7 @@ void check_same(const Signature& mine, int my_rank, const Signature& theirs, int
 /// all_to_all.
 struct Call {
   Signature signature;
+  Subject about = {};  ///< of this rank's call; others need not agree
   std::int32_t tag = 0;
   const std::byte* input = nullptr;
   std::byte* output = nullptr;

@@ -17,6 +17,9 @@ enum class ReduceOp : std::uint8_t { sum, max, min };
 /// "sum", "max", "min".
 std::string_view name(ReduceOp op);
 
+/// What an operation is about, for messages: "gradients of bucket 3 of 13"; null: nothing to say.
+using Subject = std::shared_ptr<const std::string>;
+
 /// A collective or message in flight. wait() returns when its result is in place and the buffers
 /// may be touched; the destructor waits, so forgetting is slow, never wrong. Errors of the
 /// operation are thrown by wait(); in the destructor they are swallowed, and the communicator's
@@ -63,13 +66,14 @@ class Communicator {
   virtual std::string_view transport() const = 0;
 
   /// buffer = reduction over ranks of buffer, the same bits on every rank.
-  virtual Work all_reduce(Out buffer, ReduceOp op = ReduceOp::sum) = 0;
+  virtual Work all_reduce(Out buffer, ReduceOp op = ReduceOp::sum, Subject about = {}) = 0;
   /// output = this rank's 1/size piece of the reduction of input (size * output elements). output
   /// may be this rank's own piece of input.
-  virtual Work reduce_scatter(Out output, In input, ReduceOp op = ReduceOp::sum) = 0;
+  virtual Work reduce_scatter(Out output, In input, ReduceOp op = ReduceOp::sum,
+                              Subject about = {}) = 0;
   /// output (size * input elements) = the inputs of all ranks in rank order. input may be its own
   /// piece of output.
-  virtual Work all_gather(Out output, In input) = 0;
+  virtual Work all_gather(Out output, In input, Subject about = {}) = 0;
   /// Piece r of output = piece rank() of rank r's input.
   virtual Work all_to_all(Out output, In input) = 0;
   /// buffer = buffer of rank `root`.
@@ -88,7 +92,7 @@ class Communicator {
   /// Zero-filled memory that the group's collectives use without copying (shared inside one host);
   /// ordinary memory elsewhere. Collective, the same size on every rank; freed with the
   /// communicator.
-  virtual Out allocate_shared(DType dtype, std::int64_t numel) = 0;
+  virtual Out allocate_shared(DType dtype, std::int64_t numel, Subject about = {}) = 0;
 
   /// Moves what is in flight forward, without waiting. Worth calling now and then in a long
   /// computation.

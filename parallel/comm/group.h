@@ -36,6 +36,8 @@ class Group {
   virtual std::byte* allocate_shared(std::size_t bytes) = 0;
   /// Ranks known not to have entered collective number `sequence`. Callable from another thread.
   virtual std::vector<int> missing(std::uint64_t sequence) const = 0;
+  /// Other ranks known to have entered it, but not done their part. Callable from another thread.
+  virtual std::vector<int> unfinished(std::uint64_t sequence) const = 0;
   virtual void abort(ExitCode code, const std::string& reason) = 0;
 };
 

@@ -31,6 +31,7 @@ class MpiGroup final : public Group {
   std::byte* allocate_shared(std::size_t bytes) override;
   /// Other hosts cannot be looked into.
   std::vector<int> missing(std::uint64_t) const override { return {}; }
+  std::vector<int> unfinished(std::uint64_t) const override { return {}; }
   void abort(ExitCode code, const std::string& reason) override;
 
  private:

@@ -62,19 +62,19 @@ ProfiledCommunicator::ProfiledCommunicator(std::unique_ptr<Communicator> owned, 
 ProfiledCommunicator::ProfiledCommunicator(Communicator& inner, Timeline& timeline)
     : inner_(inner), timeline_(timeline) {}
 
-Work ProfiledCommunicator::all_reduce(Out buffer, ReduceOp op) {
+Work ProfiledCommunicator::all_reduce(Out buffer, ReduceOp op, Subject about) {
   return profiled(timeline_, all_reduce_names, buffer,
-                  [&] { return inner_.all_reduce(buffer, op); });
+                  [&] { return inner_.all_reduce(buffer, op, std::move(about)); });
 }
 
-Work ProfiledCommunicator::reduce_scatter(Out output, In input, ReduceOp op) {
+Work ProfiledCommunicator::reduce_scatter(Out output, In input, ReduceOp op, Subject about) {
   return profiled(timeline_, reduce_scatter_names, input,
-                  [&] { return inner_.reduce_scatter(output, input, op); });
+                  [&] { return inner_.reduce_scatter(output, input, op, std::move(about)); });
 }
 
-Work ProfiledCommunicator::all_gather(Out output, In input) {
+Work ProfiledCommunicator::all_gather(Out output, In input, Subject about) {
   return profiled(timeline_, all_gather_names, output,
-                  [&] { return inner_.all_gather(output, input); });
+                  [&] { return inner_.all_gather(output, input, std::move(about)); });
 }
 
 Work ProfiledCommunicator::all_to_all(Out output, In input) {
@@ -106,8 +106,8 @@ std::unique_ptr<Communicator> ProfiledCommunicator::split(int color, int key, st
                                                 timeline_);
 }
 
-Out ProfiledCommunicator::allocate_shared(DType dtype, std::int64_t numel) {
-  return inner_.allocate_shared(dtype, numel);
+Out ProfiledCommunicator::allocate_shared(DType dtype, std::int64_t numel, Subject about) {
+  return inner_.allocate_shared(dtype, numel, std::move(about));
 }
 
 void ProfiledCommunicator::progress() {

@@ -23,16 +23,16 @@ class ProfiledCommunicator final : public Communicator {
   const std::string& name() const override { return inner_.name(); }
   std::string_view transport() const override { return inner_.transport(); }
 
-  Work all_reduce(Out buffer, ReduceOp op) override;
-  Work reduce_scatter(Out output, In input, ReduceOp op) override;
-  Work all_gather(Out output, In input) override;
+  Work all_reduce(Out buffer, ReduceOp op, Subject about) override;
+  Work reduce_scatter(Out output, In input, ReduceOp op, Subject about) override;
+  Work all_gather(Out output, In input, Subject about) override;
   Work all_to_all(Out output, In input) override;
   Work broadcast(Out buffer, int root) override;
   Work send(In buffer, int destination, int tag) override;
   Work recv(Out buffer, int source, int tag) override;
   void barrier() override;
   std::unique_ptr<Communicator> split(int color, int key, std::string name) override;
-  Out allocate_shared(DType dtype, std::int64_t numel) override;
+  Out allocate_shared(DType dtype, std::int64_t numel, Subject about) override;
   void progress() override;
   void set_timeout(std::chrono::duration<double> timeout) override;
   void abort(ExitCode code, const std::string& reason) override;

@@ -26,6 +26,7 @@ class SelfGroup final : public Group {
   std::unique_ptr<Group> subset(std::span<const int> members, int number) override;
   std::byte* allocate_shared(std::size_t bytes) override;
   std::vector<int> missing(std::uint64_t) const override { return {}; }
+  std::vector<int> unfinished(std::uint64_t) const override { return {}; }
   /// Nobody else is there to be taken down.
   void abort(ExitCode, const std::string&) override {}
 

@@ -10,6 +10,8 @@ SharedGroup::SharedGroup(std::unique_ptr<Transport> transport)
     : transport_(std::move(transport)),
       board_(std::make_shared<SharedBoard>(
           transport_->rank(), transport_->allocate(sizeof(RankBlock)), transport_->peer_reader())) {
+  const CountMemoryAs scope(MemoryUse::communication);
+  charges_.emplace_back(sizeof(RankBlock));
 }
 
 std::shared_ptr<Operation> SharedGroup::start(const Call& call) {
@@ -31,6 +33,7 @@ std::byte* SharedGroup::allocate_shared(std::size_t bytes) {
   SharedSegments window = transport_->allocate(bytes);
   std::byte* mine = window.base[static_cast<std::size_t>(rank())];
   board_->add_window(std::move(window));
+  charges_.emplace_back(bytes);
   return mine;
 }
 
@@ -40,6 +43,16 @@ std::vector<int> SharedGroup::missing(std::uint64_t sequence) const {
   if (load(board_->slot(rank(), sequence).entered) < sequence + 1) return ranks;
   for (int rank = 0; rank < size(); ++rank) {
     if (load(board_->slot(rank, sequence).entered) < sequence + 1) ranks.push_back(rank);
+  }
+  return ranks;
+}
+
+std::vector<int> SharedGroup::unfinished(std::uint64_t sequence) const {
+  std::vector<int> ranks;
+  for (int rank = 0; rank < size(); ++rank) {
+    const CallSlot& slot = board_->slot(rank, sequence);
+    const bool entered = load(slot.entered) == sequence + 1;
+    if (rank != this->rank() && entered && load(slot.left) < sequence + 1) ranks.push_back(rank);
   }
   return ranks;
 }

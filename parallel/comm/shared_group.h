@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/runtime/memory_ledger.h"
 #include "parallel/comm/group.h"
 #include "parallel/comm/shared_board.h"
 #include "parallel/comm/transport.h"
@@ -25,11 +26,13 @@ class SharedGroup final : public Group {
   std::unique_ptr<Group> subset(std::span<const int> members, int number) override;
   std::byte* allocate_shared(std::size_t bytes) override;
   std::vector<int> missing(std::uint64_t sequence) const override;
+  std::vector<int> unfinished(std::uint64_t sequence) const override;
   void abort(ExitCode code, const std::string& reason) override;
 
  private:
   std::unique_ptr<Transport> transport_;
   std::shared_ptr<SharedBoard> board_;  // shared with the operations in flight
+  std::vector<MemoryCharge> charges_;   // for this rank's part of the board and the windows
 };
 
 }  // namespace boostr

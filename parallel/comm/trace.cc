@@ -134,17 +134,23 @@ void Trace::throw_if_overdue() const {
 }
 
 std::string Trace::report(const Wait& wait, double seconds, std::span<const int> missing) const {
-  std::string message = text(wait.signature, ", operation #", wait.sequence, " of group '",
-                             wait.group_name, "', has waited ", seconds, " s: ");
+  const std::string about = wait.about ? text(" (", *wait.about, ")") : "";
+  std::string message =
+      text(wait.signature, about, ", operation #", wait.sequence, " of group '", wait.group_name,
+           "' of ", wait.world_ranks.size(), ", has waited ", seconds, " s: ");
   if (wait.signature.kind == CallKind::send) {
     message += "rank " + text(wait.signature.peer, " has not received it");
   } else if (wait.signature.kind == CallKind::recv) {
     message += "rank " + text(wait.signature.peer, " has not sent it");
-  } else if (missing.empty()) {
-    message += "every rank that is seen from here has entered it, but it has not finished";
-  } else {
+  } else if (!missing.empty()) {
     message +=
         list_ranks(missing, wait) + (missing.size() == 1 ? " has" : " have") + " not entered it";
+  } else {
+    const std::vector<int> unfinished = wait.group->unfinished(wait.sequence);
+    message += unfinished.empty()
+                   ? "every rank that is seen from here has entered it, but it has not finished"
+                   : list_ranks(unfinished, wait) + (unfinished.size() == 1 ? " has" : " have") +
+                         " entered it, but not done its part";
   }
   message += ". Last calls:";
   for (std::size_t rank = 0; rank < rings_.size(); ++rank) {

@@ -39,6 +39,7 @@ struct Wait {
   std::span<const int> world_ranks;  ///< by rank of the group
   Signature signature;
   std::uint64_t sequence = 0;
+  Subject about = {};
   std::chrono::steady_clock::time_point since;
 };
 

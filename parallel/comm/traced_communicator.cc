@@ -14,13 +14,15 @@ bool is_message(CallKind kind) { return kind == CallKind::send || kind == CallKi
 /// While it lives, the trace shows that this rank waits for the operation.
 class WaitScope {
  public:
-  WaitScope(const TracedGroup& traced, const Signature& signature, std::uint64_t sequence)
+  WaitScope(const TracedGroup& traced, const Signature& signature, std::uint64_t sequence,
+            Subject about = {})
       : trace_(*traced.trace) {
     trace_.begin_wait({.group = traced.group.get(),
                        .group_name = traced.name,
                        .world_ranks = traced.world_ranks,
                        .signature = signature,
                        .sequence = sequence,
+                       .about = std::move(about),
                        .since = std::chrono::steady_clock::now()});
   }
   ~WaitScope() { trace_.end_wait(); }
@@ -35,17 +37,18 @@ class WaitScope {
 class PendingCall final : public Work::Pending {
  public:
   PendingCall(std::shared_ptr<TracedGroup> traced, std::shared_ptr<Operation> operation,
-              const Signature& signature, std::uint64_t sequence, std::uint64_t record)
+              const Call& call, std::uint64_t sequence, std::uint64_t record)
       : traced_(std::move(traced)),
         operation_(std::move(operation)),
-        signature_(signature),
+        signature_(call.signature),
+        about_(call.about),
         sequence_(sequence),
         record_(record) {}
 
   void wait() override {
     if (!operation_->done()) {
       traced_->trace->set_state(record_, CallState::waiting);
-      const WaitScope scope(*traced_, signature_, sequence_);
+      const WaitScope scope(*traced_, signature_, sequence_, about_);
       traced_->progress->wait(*operation_);
     }
     traced_->trace->set_state(record_, CallState::done);
@@ -55,6 +58,7 @@ class PendingCall final : public Work::Pending {
   std::shared_ptr<TracedGroup> traced_;
   std::shared_ptr<Operation> operation_;
   Signature signature_;
+  Subject about_;
   std::uint64_t sequence_;
   std::uint64_t record_;
 };
@@ -98,30 +102,33 @@ Work TracedCommunicator::start(const Call& call) {
   std::shared_ptr<Operation> operation;
   {
     // Starting waits when very many operations are in flight.
-    const WaitScope scope(traced, call.signature, sequence);
+    const WaitScope scope(traced, call.signature, sequence, call.about);
     operation = traced.group->start(call);
   }
-  return Work(std::make_unique<PendingCall>(traced_, std::move(operation), call.signature, sequence,
-                                            record));
+  return Work(std::make_unique<PendingCall>(traced_, std::move(operation), call, sequence, record));
 }
 
-Work TracedCommunicator::all_reduce(Out buffer, ReduceOp op) {
+Work TracedCommunicator::all_reduce(Out buffer, ReduceOp op, Subject about) {
   check_buffer(*traced_, CallKind::all_reduce, buffer);
   Call call = make_call(CallKind::all_reduce, buffer, buffer, buffer.shape.numel());
   call.signature.reduce = op;
+  call.about = std::move(about);
   return start(call);
 }
 
-Work TracedCommunicator::reduce_scatter(Out output, In input, ReduceOp op) {
+Work TracedCommunicator::reduce_scatter(Out output, In input, ReduceOp op, Subject about) {
   check_pieces(*traced_, CallKind::reduce_scatter, input, output);
   Call call = make_call(CallKind::reduce_scatter, input, output, output.shape.numel());
   call.signature.reduce = op;
+  call.about = std::move(about);
   return start(call);
 }
 
-Work TracedCommunicator::all_gather(Out output, In input) {
+Work TracedCommunicator::all_gather(Out output, In input, Subject about) {
   check_pieces(*traced_, CallKind::all_gather, output, input);
-  return start(make_call(CallKind::all_gather, input, output, input.shape.numel()));
+  Call call = make_call(CallKind::all_gather, input, output, input.shape.numel());
+  call.about = std::move(about);
+  return start(call);
 }
 
 Work TracedCommunicator::all_to_all(Out output, In input) {
@@ -194,12 +201,12 @@ std::unique_ptr<Communicator> TracedCommunicator::split(int color, int key, std:
   return std::make_unique<TracedCommunicator>(std::move(part));
 }
 
-Out TracedCommunicator::allocate_shared(DType dtype, std::int64_t numel) {
+Out TracedCommunicator::allocate_shared(DType dtype, std::int64_t numel, Subject about) {
   expect(numel >= 0, "allocate_shared in group '", name(), "': ", numel, " elements");
   const Signature signature{.kind = CallKind::allocate_shared, .dtype = dtype, .numel = numel};
-  start({.signature = signature}).wait();
+  start({.signature = signature, .about = about}).wait();
   if (numel == 0) return {nullptr, dtype, {0}};
-  const WaitScope scope(*traced_, signature, traced_->next_collective - 1);
+  const WaitScope scope(*traced_, signature, traced_->next_collective - 1, std::move(about));
   std::byte* memory =
       traced_->group->allocate_shared(static_cast<std::size_t>(numel) * size_of(dtype));
   return {memory, dtype, {numel}};

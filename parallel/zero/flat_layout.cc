@@ -54,6 +54,13 @@ Tensor piece_of(const FlatLayout& layout, const Tensor& whole, int rank) {
   return whole.rows(layout.piece_of(rank) * layout.piece_numel, layout.piece_numel);
 }
 
+Subject subject(std::string_view what, const std::vector<FlatLayout>& layouts, std::size_t index) {
+  const std::vector<FlatLayout::Place>& places = layouts[index].places;
+  return std::make_shared<const std::string>(text(
+      what, " of bucket ", index + 1, " of ", layouts.size(), ", ", places.front().parameter.name(),
+      places.size() > 1 ? " to " : "", places.size() > 1 ? places.back().parameter.name() : ""));
+}
+
 std::vector<FlatLayout> bucket_layouts(const std::vector<std::vector<Parameter>>& units, int pieces,
                                        std::int64_t bucket_bytes) {
   std::vector<FlatLayout> layouts;

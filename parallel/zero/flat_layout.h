@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "ops/parameter.h"
+#include "parallel/comm/communicator.h"
 
 namespace boostr {
 
@@ -49,6 +51,10 @@ Tensor view_of(const FlatLayout::Place& place, const Tensor& whole);
 
 /// The piece of such memory that this rank of the group holds, flat.
 Tensor piece_of(const FlatLayout& layout, const Tensor& whole, int rank);
+
+/// "gradients of bucket 3 of 13, first parameter to last": what an operation on layout `index` is
+/// about.
+Subject subject(std::string_view what, const std::vector<FlatLayout>& layouts, std::size_t index);
 
 /// One layout after another for each unit: units are never mixed, and a unit is cut before the
 /// parameter that would take its gradients beyond `bucket_bytes`.

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kernels/runtime/memory_ledger.h"
 #include "ops/copy.h"
 #include "parallel/zero/gradients.h"
 
@@ -16,12 +17,12 @@ class BucketMemory {
   BucketMemory(Communicator& group, DType dtype) : group_(group), dtype_(dtype) {}
 
   /// At least `numel` elements: the smallest free memory that has them, or new memory.
-  Tensor take(std::int64_t numel) {
+  Tensor take(std::int64_t numel, const Subject& about) {
     auto best = free_.end();
     for (auto memory = free_.begin(); memory != free_.end(); ++memory)
       if (memory->numel() >= numel && (best == free_.end() || memory->numel() < best->numel()))
         best = memory;
-    if (best == free_.end()) return Tensor::over(group_.allocate_shared(dtype_, numel));
+    if (best == free_.end()) return Tensor::over(group_.allocate_shared(dtype_, numel, about));
     const Tensor taken = *best;
     free_.erase(best);
     return taken;
@@ -46,6 +47,7 @@ class ScatteredGradients final : public Gradients {
       const DType dtype = accumulator_of(layouts[i].dtype());
       buckets_[i].owned =
           Tensor::over(groups.replicate.allocate_shared(dtype, layouts[i].piece_numel));
+      buckets_[i].about = subject("gradients", layouts, i);
       for (FlatLayout::Place place : layouts[i].places)
         place.parameter.set_before_grad([this, i] { give_memory(i); });
     }
@@ -68,7 +70,7 @@ class ScatteredGradients final : public Gradients {
     complete_backward();
     std::vector<Work> sums;
     for (Bucket& bucket : buckets_) {
-      sums.push_back(groups_.replicate.all_reduce(bucket.owned.out()));
+      sums.push_back(groups_.replicate.all_reduce(bucket.owned.out(), ReduceOp::sum, bucket.about));
       bucket.has_grad = false;  // the next step begins anew
     }
     for (Work& sum : sums) sum.wait();
@@ -82,10 +84,12 @@ class ScatteredGradients final : public Gradients {
     bool has_grad = false;  ///< `owned` holds earlier microbatches of this step
     Tensor memory;          ///< of the backward under way; at least the layout's size
     Work work;
+    Subject about;
   };
 
   void give_memory(std::size_t index) {
-    buckets_[index].memory = memory_.take(layouts_[index].numel());
+    const CountMemoryAs scope(MemoryUse::gradients);
+    buckets_[index].memory = memory_.take(layouts_[index].numel(), buckets_[index].about);
     for (FlatLayout::Place place : layouts_[index].places)
       place.parameter.set_grad_storage(view_of(place, buckets_[index].memory));
   }
@@ -96,7 +100,8 @@ class ScatteredGradients final : public Gradients {
 
   void start(std::size_t index) {
     const Tensor whole = buckets_[index].memory.rows(0, layouts_[index].numel());
-    buckets_[index].work = groups_.shard.reduce_scatter(piece(index).out(), whole.in());
+    buckets_[index].work = groups_.shard.reduce_scatter(piece(index).out(), whole.in(),
+                                                        ReduceOp::sum, buckets_[index].about);
     under_way_.push_back(index);
     if (under_way_.size() > max_under_way) end_oldest();
   }

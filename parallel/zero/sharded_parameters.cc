@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "kernels/runtime/memory_ledger.h"
 #include "parallel/zero/parameters.h"
 
 namespace boostr {
@@ -12,6 +13,7 @@ class ShardedParameters final : public ParameterValues {
     for (std::size_t i = 0; i < layouts.size(); ++i) {
       buckets_[i].owned =
           Tensor::over(group.allocate_shared(layouts[i].dtype(), layouts[i].piece_numel));
+      buckets_[i].about = subject("values", layouts, i);
       for (const FlatLayout::Place& place : layouts[i].places) leave_elsewhere(place, i);
     }
   }
@@ -34,6 +36,7 @@ class ShardedParameters final : public ParameterValues {
     Tensor owned;
     Tensor whole;  ///< undefined while the values are elsewhere
     Work work;     ///< that brings them
+    Subject about;
   };
 
   void leave_elsewhere(const FlatLayout::Place& place, std::size_t index) {
@@ -68,8 +71,9 @@ class ShardedParameters final : public ParameterValues {
   void fetch(std::size_t index) {
     Bucket& bucket = buckets_[index];
     if (bucket.whole.defined()) return;
+    const CountMemoryAs scope(MemoryUse::parameters);
     bucket.whole = Tensor::empty({layouts_[index].numel()}, layouts_[index].dtype());
-    bucket.work = group_.all_gather(bucket.whole.out(), bucket.owned.in());
+    bucket.work = group_.all_gather(bucket.whole.out(), bucket.owned.in(), bucket.about);
   }
 
   void drop(std::size_t index) {

@@ -8,7 +8,10 @@ class WholeGradients final : public Gradients {
   WholeGradients(const std::vector<FlatLayout>& layouts, const DataParallelGroups& groups)
       : groups_(groups),
         arrivals_(layouts, groups.shard, [this](std::size_t bucket) { start(bucket); }) {
-    for (const FlatLayout& layout : layouts) buckets_.push_back(make(layout));
+    for (std::size_t i = 0; i < layouts.size(); ++i) {
+      buckets_.push_back(make(layouts[i]));
+      buckets_.back().about = subject("gradients", layouts, i);
+    }
   }
 
   void expect_backward(bool last) override {
@@ -28,6 +31,7 @@ class WholeGradients final : public Gradients {
   struct Bucket {
     Tensor whole, owned;
     Work work;
+    Subject about;
   };
 
   /// Shared memory belongs to one group: to the one that sums first, if it has more than one rank.
@@ -46,8 +50,10 @@ class WholeGradients final : public Gradients {
   void start(std::size_t index) {
     Bucket& bucket = buckets_[index];
     const bool scatters = bucket.owned.numel() != bucket.whole.numel();
-    bucket.work = scatters ? groups_.shard.reduce_scatter(bucket.owned.out(), bucket.whole.in())
-                           : groups_.shard.all_reduce(bucket.whole.out());
+    bucket.work = scatters
+                      ? groups_.shard.reduce_scatter(bucket.owned.out(), bucket.whole.in(),
+                                                     ReduceOp::sum, bucket.about)
+                      : groups_.shard.all_reduce(bucket.whole.out(), ReduceOp::sum, bucket.about);
     scattering_.push_back(index);
     // The second sum waits for the first: it is asked for while the next bucket's is under way.
     const std::size_t under_way = groups_.shard.size() > 1 ? 1 : 0;
@@ -58,7 +64,7 @@ class WholeGradients final : public Gradients {
     Bucket& bucket = buckets_[scattering_.front()];
     scattering_.pop_front();
     bucket.work.wait();
-    bucket.work = groups_.replicate.all_reduce(bucket.owned.out());
+    bucket.work = groups_.replicate.all_reduce(bucket.owned.out(), ReduceOp::sum, bucket.about);
   }
 
   DataParallelGroups groups_;

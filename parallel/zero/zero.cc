@@ -1,5 +1,7 @@
 #include "parallel/zero/zero.h"
 
+#include "kernels/runtime/memory_ledger.h"
+
 namespace boostr {
 
 Zero::Zero(const std::vector<std::vector<Parameter>>& units, const DataParallelGroups& groups,
@@ -11,10 +13,16 @@ Zero::Zero(const std::vector<std::vector<Parameter>>& units, const DataParallelG
           " does not exist; choose 0, 1, 2 or 3");
   // A group of one has nothing to divide: its only piece is the whole.
   const bool divides = groups.shard.size() > 1;
-  values_ = options.stage == 3 && divides ? sharded_parameters(layouts_, groups.shard)
-                                          : whole_parameters(layouts_, groups.shard);
-  gradients_ = options.stage >= 2 && divides ? scattered_gradients(layouts_, groups)
-                                             : whole_gradients(layouts_, groups);
+  {
+    const CountMemoryAs scope(MemoryUse::parameters);
+    values_ = options.stage == 3 && divides ? sharded_parameters(layouts_, groups.shard)
+                                            : whole_parameters(layouts_, groups.shard);
+  }
+  {
+    const CountMemoryAs scope(MemoryUse::gradients);
+    gradients_ = options.stage >= 2 && divides ? scattered_gradients(layouts_, groups)
+                                               : whole_gradients(layouts_, groups);
+  }
   const int piece_owners = options.stage == 0 ? groups.shard.size() : 1;
   const int among_them = options.stage == 0 ? groups.shard.rank() : 0;
   owners_ = {groups.replicate.rank() * piece_owners + among_them,

@@ -135,8 +135,20 @@ def step(result):
                    "s of step 1", "steps"], lines) + f"\n\nLoad average {load} at the end.")
 
 
+def mesh(result):
+    lines = [[f"B{row['batch']} T{row['sequence']}", row["precision"], row["who"], milliseconds(row),
+              times(row["over_zero0"]), times(row["over_one"]), f"{row['peak_gib']:.2f}",
+              " / ".join(f"{value / 2**30:.2f}" for value in row["memory"].values()),
+              " / ".join(percent(value) for value in row["shares"].values())] for row in result["rows"]]
+    load = ", ".join(f"{value:.1f}" for value in result["load"])
+    return (table(["batch", "type", "layout", "ms/step", "x ZeRO 0", "x one rank", "peak RSS, GiB",
+                   "parameters / gradients / optimizer / activations / communication, GiB",
+                   "GEMM / AdamW / communication of the step"], lines)
+            + f"\n\nLoad average {load} at the end.")
+
+
 TABLES = {"machine": machine, "gemm": gemm, "attention": attention, "loss": loss, "row": rows,
-          "optimizer": optimizer, "comm": collectives, "step": step}
+          "optimizer": optimizer, "comm": collectives, "step": step, "mesh": mesh}
 
 
 def merged(files):

@@ -5,6 +5,7 @@ set -euo pipefail
 
 program=$1
 case_name=$2
+recipes=$(cd "$(dirname "$0")/../../recipes" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -42,6 +43,11 @@ train() { "$program" recipe.yaml "$@"; }
 # "step loss grad_norm" of each row of a run
 rows() { sed -nE 's/^\{"step": ([0-9]+), "loss": ([^,]+), "grad_norm": ([^,]+),.*/\1 \2 \3/p' "$1/metrics.jsonl"; }
 same_rows() { diff <(rows "$1") <(rows "$2") || fail "the rows of $1 and $2 differ"; }
+close_rows() {  # of f64 runs: equal to rounding
+  paste <(rows "$1") <(rows "$2") | awk '{
+    d = $2 - $5; if (d < 0) d = -d; if (d > 1e-10 * $2) { print "step " $1 ": " $2 " and " $5; exit 1 } }' ||
+    fail "the rows of $1 and $2 differ"
+}
 wait_for_step() {  # <run> <step>
   for _ in $(seq 600); do
     if rows "$1" 2>/dev/null | grep -q "^$2 "; then return; fi
@@ -84,11 +90,7 @@ case $case_name in
       expect_code 0 mpirun --bind-to none -np $ranks "$program" recipe.yaml "${common[@]}" output=ranks$ranks
       [ "$(rows ranks$ranks | wc -l)" -eq 20 ] || fail "not 20 rows on $ranks ranks"
     done
-    for ranks in 2 4; do
-      paste <(rows ranks1) <(rows ranks$ranks) | awk '{
-        d = $2 - $5; if (d < 0) d = -d; if (d > 1e-10 * $2) { print "step " $1 ": " $2 " and " $5; exit 1 } }' ||
-        fail "1 and $ranks ranks differ"
-    done
+    for ranks in 2 4; do close_rows ranks1 ranks$ranks; done
     ;;
   resumes_to_the_bit_after_SIGUSR1) interrupted USR1 ;;
   resumes_to_the_bit_after_SIGTERM) interrupted TERM ;;
@@ -100,6 +102,68 @@ case $case_name in
     expect_code 0 mpirun --bind-to none -np 4 "$program" recipe.yaml output=parts precision.compute=f64
     expect_text "resumed from parts/checkpoints/step-000010"
     [ "$(rows parts | wc -l)" -eq 20 ] || fail "a step is missing or there twice"
+    ;;
+  offloads_to_files_that_leave_no_trace)
+    mkdir scratch
+    expect_code 0 train output=files parallelism.offload_path=scratch training.steps=10
+    expect_code 0 train output=files parallelism.offload_path=scratch
+    grep -q '"offload": [1-9]' files/metrics.jsonl || fail "nothing was offloaded"
+    [ -z "$(ls -A scratch)" ] || fail "files are left"
+    expect_code 0 train output=memory training.steps=10
+    expect_code 0 train output=memory
+    same_rows memory files
+    expect_code 2 train output=nowhere parallelism.offload_path=no/such/folder
+    expect_text "parallelism.offload_path: cannot make a file in 'no/such/folder'"
+    ;;
+  moves_between_meshes_without_a_flag)
+    common=(recipe.yaml precision.compute=f64 lr_schedule.decay=constant)
+    tp2=(parallelism.tensor_parallel_degree=2 parallelism.sequence_parallel=true)
+    expect_code 0 "$program" "${common[@]}" output=whole
+    expect_code 0 mpirun --bind-to none -np 4 "$program" "${common[@]}" "${tp2[@]}" parallelism.zero_stage=3 training.steps=5
+    expect_code 0 mpirun --bind-to none -np 4 "$program" "${common[@]}" parallelism.zero_stage=2 training.steps=10
+    expect_text "resumed from run/checkpoints/step-000005"
+    expect_code 0 mpirun --bind-to none -np 2 "$program" "${common[@]}" "${tp2[@]}" training.steps=15
+    expect_code 0 "$program" "${common[@]}" parallelism.zero_stage=1
+    expect_text "resumed from run/checkpoints/step-000015"
+    [ "$(rows run | wc -l)" -eq 20 ] || fail "a step is missing or there twice"
+    close_rows whole run
+    ;;
+  every_recipe_trains_as_one_process)
+    for recipe in "$recipes"/*.yaml; do
+      ranks=$(sed -nE 's/^#.* -n ([0-9]+) .*/\1/p' "$recipe" | head -n 1)
+      expect_code 0 "$program" verify -n "${ranks:-1}" "$recipe" --steps 1 data.train.0.text=text.txt training.seq_len=32
+      expect_text "no loss, gradient or parameter differs"
+      ! grep -q warning last.log || fail "$recipe raises a warning"
+    done
+    ;;
+  verifies_meshes_under_mpirun)
+    common=(verify recipe.yaml --steps 3 --precision configured training.global_batch_size=8 parallelism.bucket_bytes=20000)
+    for precision in f32 bf16; do
+      for mesh in "4 2 2 1 selective" "4 3 1 1 full" "4 1 1 2 none" "8 3 2 2 full" "8 2 1 2 selective" "8 1 1 4 none"; do
+        read -r ranks stage replicate tensor mode <<<"$mesh"
+        expect_code 0 mpirun --bind-to none -np "$ranks" "$program" "${common[@]}" precision.compute=$precision \
+          parallelism.zero_stage="$stage" parallelism.data_parallel_replicate_degree="$replicate" \
+          parallelism.tensor_parallel_degree="$tensor" parallelism.sequence_parallel=true activation_checkpoint.mode="$mode"
+        expect_text "$ranks ranks against one process, $precision, 3 steps"
+        expect_text "no loss, gradient or parameter differs"
+      done
+    done
+    ;;
+  a_rank_that_hangs_ends_the_run)
+    ranks=(mpirun --bind-to none -np 2 "$program" recipe.yaml parallelism.zero_stage=3 communication.timeout=5 training.steps=100000)
+    "${ranks[@]}" >last.log 2>&1 &
+    pid=$!
+    wait_for_step run 12
+    children=$(cat /proc/$pid/task/*/children)
+    begin=$SECONDS code=0
+    kill -STOP "${children%% *}"
+    wait "$pid" || code=$?
+    [ $((SECONDS - begin)) -le 11 ] || fail "the run ended only after $((SECONDS - begin)) s"
+    [ "$code" -eq 7 ] || fail "exit code $code"
+    grep -Eq "rank 0 has (not entered it|entered it, but not done its part)" last.log || fail "the rank is not named"
+    expect_text ", operation #"
+    expect_code 0 "${ranks[@]}" training.steps=40
+    expect_text "resumed from"
     ;;
   launcher_turns_Ctrl_C_into_a_checkpoint)
     "$program" -n 2 recipe.yaml training.steps=5000 >first.log 2>&1 &
@@ -174,6 +238,7 @@ case $case_name in
     ranks=(mpirun --bind-to none -np 2 "$program" recipe.yaml optimizer.lr=1e30 lr_schedule.warmup_steps=0 checkpoint.interval=1)
     expect_code 6 "${ranks[@]}"
     expect_text "gradient norm nan is not finite"
+    expect_text "the gradients of"
     [ "$(grep -c 'error:' last.log)" -eq 1 ] || fail "the error was said more than once"
     [ "$(rows run | wc -l)" -eq 1 ] || fail "the step that failed has a row"
     expect_code 0 "${ranks[@]}" output=skip training.non_finite=skip

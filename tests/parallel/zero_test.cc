@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "kernels/kernel_table.h"
 #include "ops/autograd.h"
@@ -213,6 +215,52 @@ TEST(Zero, KeepsFewBucketsOfStageThreeInMemory) {
     const std::size_t bucket = 16 * norm_chunk * sizeof(double);
     EXPECT_LE(allocator_stats().peak_bytes_in_use, before + 2 * 2 * bucket + 4096);
   });
+}
+
+/// What the first rank that gives up waiting for rank 1 says about rank 0's `use`.
+template <class Use>
+std::string message_of_hang(int stage, Use&& use) {
+  try {
+    run_ranks(
+        2,
+        [&](Communicator& world) {
+          const auto alone = self_world();
+          const std::vector<std::vector<Parameter>> units = make_units();
+          Zero zero(units, {world, *alone}, *alone, {.stage = stage});
+          initialize(zero);
+          if (world.rank() == 0) return use(units, zero);
+          std::this_thread::sleep_for(std::chrono::seconds(2));  // hangs where it calls nothing
+        },
+        std::chrono::milliseconds(300));
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::communication);
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Zero, NamesTheBucketWhoseGradientsARankDoesNotDeliver) {
+  for (const int stage : {0, 1, 2, 3}) {
+    const std::string message = message_of_hang(stage, [](const auto& units, Zero& zero) {
+      zero.expect_backward(true);
+      zero.reduce_gradients();
+      (void)units;
+    });
+    EXPECT_NE(
+        message.find(stage < 2 ? "gradients of bucket 3 of 3, p40 to p100" : "gradients of bucket"),
+        std::string::npos)
+        << message;
+    EXPECT_NE(message.find("rank 1 has not entered it"), std::string::npos) << message;
+  }
+}
+
+TEST(Zero, NamesTheBucketWhoseValuesARankDoesNotDeliver) {
+  const std::string message = message_of_hang(3, [](const auto& units, Zero&) {
+    (void)units[0][0].value().in();
+    (void)units[1][0].value().in();
+  });
+  EXPECT_NE(message.find("values of bucket"), std::string::npos) << message;
+  EXPECT_NE(message.find("rank 1 has"), std::string::npos) << message;
 }
 
 }  // namespace

@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 
+#include "kernels/runtime/memory_ledger.h"
 #include "ops/copy.h"
 #include "parallel/comm/self.h"
 #include "parallel/comm/threads.h"
+#include "tests/trainer/data_files.h"
 
 namespace boostr {
 namespace {
@@ -32,7 +36,9 @@ class Owned {
       : parameters_(std::move(parameters)), zero_({parameters_}, {*world_, *world_}, *world_, {}) {}
 
   const Parameter& w() const { return parameters_.front(); }
-  Optimizer optimizer(const OptimizerSection& section) const { return Optimizer(section, zero_); }
+  Optimizer optimizer(const OptimizerSection& section, const std::string& offload_path = "") const {
+    return Optimizer(section, zero_, offload_path);
+  }
 
  private:
   std::unique_ptr<Communicator> world_ = self_world();
@@ -141,6 +147,42 @@ TEST(Optimizer, UpdatesOnlyTheOwnedSlice) {
     for (const std::int64_t chunk : {0, 1})
       EXPECT_EQ(values[chunk * norm_chunk + 5] != 1.0f, chunk == world.rank());
   });
+}
+
+TEST(Optimizer, WithItsStateInFilesUpdatesToTheSameBits) {
+  const TestFolder folder;
+  for (const std::string name : {"AdamW", "LAMB", "SGD"}) {
+    const Owned in_memory({40, 700}, DType::bf16, 0.5, 0.0),
+        in_files({40, 700}, DType::bf16, 0.5, 0.0);
+    Optimizer expected = in_memory.optimizer(section(name));
+    Optimizer actual = in_files.optimizer(section(name), folder / "");
+    fill(expected.state()[0].master, 0.5);
+    fill(actual.state()[0].master, 0.5);
+    for (int step = 1; step <= 3; ++step) {
+      for (const Owned* owned : {&in_memory, &in_files}) fill(owned->w().grad(), 0.1 * step);
+      expected.step(step, 1.0, 1.0);
+      actual.step(step, 1.0, 1.0);
+      EXPECT_TRUE(std::ranges::equal(actual.state()[0].master.values<float>(),
+                                     expected.state()[0].master.values<float>()))
+          << name << " " << step;
+    }
+    EXPECT_NE(actual.state()[0].master.values<float>()[0], 0.5f);
+    EXPECT_EQ(MemoryLedger::of_this_thread()->of(MemoryUse::offload).bytes,
+              40u * 700 * 4 * (name == "SGD" ? 2 : 3));
+    EXPECT_TRUE(std::filesystem::is_empty(folder / "")) << "the files have no names";
+  }
+  EXPECT_EQ(MemoryLedger::of_this_thread()->of(MemoryUse::offload).bytes, 0u);
+}
+
+TEST(Optimizer, RefusesAFolderThatTakesNoFiles) {
+  const Owned owned({2, 3}, DType::f64, 1.0, 1.0);
+  try {
+    owned.optimizer(section("AdamW"), "/no/such/folder");
+    FAIL() << "a folder that is not there must be refused";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ExitCode::usage);
+    EXPECT_NE(std::string(e.what()).find("'/no/such/folder'"), std::string::npos) << e.what();
+  }
 }
 
 }  // namespace

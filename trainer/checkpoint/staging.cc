@@ -66,6 +66,7 @@ void Staging::release() {
   if (memory_ != nullptr) ::munmap(memory_, bytes_);
   memory_ = nullptr;
   bytes_ = 0;
+  charge_.reset();
 }
 
 void Staging::reserve(const std::vector<CheckpointTensor>& tensors) {
@@ -79,6 +80,8 @@ void Staging::reserve(const std::vector<CheckpointTensor>& tensors) {
   require(
       memory != MAP_FAILED, ExitCode::memory, "out of memory: cannot allocate ", bytes,
       " bytes to copy the checkpoint to; set checkpoint.async: false, which writes without a copy");
+  const CountMemoryAs scope(MemoryUse::checkpoint);
+  charge_.emplace(bytes);
   memory_ = static_cast<std::byte*>(memory);
   bytes_ = bytes;
 }

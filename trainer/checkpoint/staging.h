@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
+#include "kernels/runtime/memory_ledger.h"
 #include "trainer/checkpoint/checkpoint.h"
 
 namespace boostr {
@@ -30,6 +32,7 @@ class Staging {
 
   std::byte* memory_ = nullptr;
   std::size_t bytes_ = 0;
+  std::optional<MemoryCharge> charge_;
 };
 
 }  // namespace boostr

@@ -113,13 +113,10 @@ std::string profile_training(const Recipe& recipe, Communicator& world,
   if (!options.trace.empty()) write_file(world, options.trace, "", std::ios::app);
   Timeline timeline;
   ProfiledCommunicator profiled_world(world, timeline);
-  Mesh mesh(profiled_world, mesh_degrees(recipe.parallelism));
-  const Recipe whole = with_batch_inferred(recipe, mesh.dp().size());
-  const std::unique_ptr<Tokenizer> tokenizer = make_tokenizer(whole.tokenizer);
-  const Dataset dataset(whole.data, *tokenizer,
-                        {whole.model.llama.vocab_size, whole.training.seq_len});
+  TrainingSetup setup(recipe, profiled_world);
+  const Recipe& whole = setup.recipe;
   const MachinePeaks peaks = measure_peaks(whole, world);
-  Trainer trainer(whole, mesh, dataset);
+  Trainer trainer(whole, setup.mesh, setup.dataset);
   const std::int64_t tokens = record(trainer, timeline, world, options);
 
   const StepProfile profile = summarize(timeline.events(), options.by_shape);

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <deque>
+
+namespace boostr {
+
+/// How long a collective may wait before the run counts as hanging: what the recipe says, or, where
+/// it leaves that open, 5 minutes outside of steps and in a process's first one (which starts
+/// threads, touches memory and meets slow file systems), and 10 times the median step, at least a
+/// minute, in the others.
+class CollectiveTimeout {
+ public:
+  /// `configured`: seconds; 0: open.
+  explicit CollectiveTimeout(double configured) : configured_(configured) {}
+
+  /// Seconds, in the next step.
+  double in_step() const;
+  /// Seconds, outside of steps.
+  double between_steps() const;
+  void step_took(double seconds);
+
+ private:
+  double configured_;
+  std::deque<double> last_steps_;  ///< seconds
+};
+
+}  // namespace boostr
