@@ -254,7 +254,10 @@ std::int64_t check_mesh(Reporter& report, std::int64_t ranks) {
   report.error(dp > 1 ? shard > 1 ? "parallelism.data_parallel_shard_degree"
                                   : "parallelism.data_parallel_replicate_degree"
                       : "parallelism",
-               "the degrees multiply to ", dp * others,
+               "the degrees multiply to ", dp * others, " (pipeline ",
+               mesh.pipeline_parallel_degree, " x replicate ", std::max<std::int64_t>(replicate, 1),
+               " x shard ", std::max<std::int64_t>(shard, 1), " x tensor ",
+               mesh.tensor_parallel_degree, ")",
                inferred ? ", which does not divide the number of ranks, "
                         : ", which is not the number of ranks, ",
                ranks);

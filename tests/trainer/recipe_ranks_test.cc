@@ -27,15 +27,18 @@ TEST(RecipeRanks, DataParallelTakesTheRanksThatAreLeft) {
 }
 
 TEST(RecipeRanks, RefuseAMeshThatDoesNotFit) {
-  EXPECT_THAT(ranks_refusal(4, {"parallelism.data_parallel_shard_degree=3"}),
-              ElementsAre("override 'parallelism.data_parallel_shard_degree=3': error: "
-                          "parallelism.data_parallel_shard_degree: "
-                          "the degrees multiply to 3, which is not the number of ranks, 4"));
+  EXPECT_THAT(
+      ranks_refusal(4, {"parallelism.data_parallel_shard_degree=3"}),
+      ElementsAre("override 'parallelism.data_parallel_shard_degree=3': error: "
+                  "parallelism.data_parallel_shard_degree: "
+                  "the degrees multiply to 3 (pipeline 1 x replicate 1 x shard 3 x tensor 1), "
+                  "which is not the number of ranks, 4"));
   EXPECT_THAT(
       ranks_refusal(4, {"parallelism.data_parallel_replicate_degree=3"}),
       ElementsAre("override 'parallelism.data_parallel_replicate_degree=3': error: "
                   "parallelism.data_parallel_replicate_degree: "
-                  "the degrees multiply to 3, which does not divide the number of ranks, 4"));
+                  "the degrees multiply to 3 (pipeline 1 x replicate 3 x shard 1 x tensor 1), "
+                  "which does not divide the number of ranks, 4"));
 }
 
 TEST(RecipeRanks, RefuseABatchThatTheRanksCannotShare) {
