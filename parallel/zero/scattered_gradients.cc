@@ -16,11 +16,13 @@ class BucketMemory {
  public:
   BucketMemory(Communicator& group, DType dtype) : group_(group), dtype_(dtype) {}
 
-  /// At least `numel` elements: the smallest free memory that has them, or new memory.
+  /// At least `numel` elements: the smallest free memory that has them and not more than twice as
+  /// many (the embedding's is not for layers), or new memory.
   Tensor take(std::int64_t numel, const Subject& about) {
     auto best = free_.end();
     for (auto memory = free_.begin(); memory != free_.end(); ++memory)
-      if (memory->numel() >= numel && (best == free_.end() || memory->numel() < best->numel()))
+      if (memory->numel() >= numel && memory->numel() <= 2 * numel &&
+          (best == free_.end() || memory->numel() < best->numel()))
         best = memory;
     if (best == free_.end()) return Tensor::over(group_.allocate_shared(dtype_, numel, about));
     const Tensor taken = *best;
