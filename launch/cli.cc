@@ -8,6 +8,8 @@
 #include <span>
 #include <string_view>
 
+#include "launch/schedule_command.h"
+#include "parallel/pipeline/kinds.h"
 #include "trainer/recipe_print.h"
 #include "trainer/recipe_schema.h"
 #include "trainer/recipe_suggest.h"
@@ -34,6 +36,7 @@ struct Options {
   bool markdown = false;
   ProfileOptions profile;
   VerifyRequest verify;
+  ScheduleOptions schedule;
 };
 
 void add_recipe(CLI::App& verb, Options& options) {
@@ -106,6 +109,49 @@ void define_verify(CLI::App& app, Options& options) {
              "  mpirun -np 4 boostr-train verify recipes/quickstart.yaml --steps 10\n"));
 }
 
+void define_schedule(CLI::App& app, ScheduleOptions& options) {
+  CLI::App* schedule = app.add_subcommand(
+      "schedule", "Show a pipeline schedule: its bubbles, its memory and its timeline");
+  schedule
+      ->add_option("--kind", options.kind,
+                   text("one of ", schedule_kind_names(), ", or a CSV file (docs/schedules.md)"))
+      ->required()
+      ->type_name("KIND");
+  const auto add_count = [&](const char* name, int& count, const char* purpose) {
+    schedule->add_option(name, count, purpose)->type_name("N")->check(CLI::Range(1, 1 << 14));
+  };
+  add_count("--stages", options.shape.stages, "ranks of the pipeline; a file has its own");
+  add_count("--microbatches", options.shape.microbatches,
+            "microbatches of a step; a file has its own");
+  add_count("--chunks", options.shape.chunks,
+            "parts of the model that each rank holds (default: as few as the kind takes)");
+  schedule
+      ->add_option("--times", options.times,
+                   "how long a stage's forward, gradient of the input, gradients of the weights "
+                   "and a message take, in ms (default: 1,1,1,0)")
+      ->type_name("F,B,W,COMM")
+      ->delimiter(',')
+      ->expected(4);
+  schedule
+      ->add_option("--memory-limit", options.memory_limit,
+                   "largest peak of activations, in multiples of 1f1b's (default: 1 for auto)")
+      ->type_name("X")
+      ->check(CLI::PositiveNumber);
+  schedule->add_option("--csv", options.csv, "write the schedule there")->type_name("FILE");
+  schedule->add_option("--svg", options.svg, "draw the timeline there")->type_name("FILE");
+  schedule->add_option("--width", options.width, "of the printed timeline, in characters")
+      ->type_name("N")
+      ->check(CLI::Range(10, 10000))
+      ->capture_default_str();
+  schedule->add_flag("--json", options.json, "print one JSON object instead");
+  schedule->footer(
+      footer("  boostr-train schedule --kind zb_h2 --stages 8 --microbatches 24 "
+             "--times 18.5,18.1,9.3,0.6\n"
+             "  boostr-train schedule --kind zb_v --stages 4 --microbatches 8 --svg zb_v.svg\n"
+             "  boostr-train schedule --kind 1f1b --stages 4 --microbatches 8 --csv mine.csv\n"
+             "  boostr-train schedule --kind mine.csv --json\n"));
+}
+
 void define_verbs(CLI::App& app, Options& options) {
   CLI::App* train = app.add_subcommand(
       "train", "Train what a recipe describes, or go on where it stopped (default)");
@@ -119,6 +165,7 @@ void define_verbs(CLI::App& app, Options& options) {
 
   define_profile(app, options);
   define_verify(app, options);
+  define_schedule(app, options.schedule);
   CLI::App* config = app.add_subcommand(
       "config", "Print the recipe with every default filled in and where it came from");
   add_recipe(*config, options);
@@ -161,8 +208,10 @@ std::string_view closest_of(std::string_view word, const std::vector<std::string
 // Puts the verb first; without one it is `train`, unless nothing but help is asked for.
 std::vector<std::string> with_verb_first(std::vector<std::string> arguments,
                                          const std::vector<std::string>& verbs) {
-  constexpr std::array with_value = {"-n",      "--ranks",     "--steps",
-                                     "--trace", "--precision", "--tolerance"};
+  constexpr std::array with_value = {
+      "-n",          "--ranks",        "--steps",  "--trace",        "--precision",
+      "--tolerance", "--kind",         "--stages", "--microbatches", "--chunks",
+      "--times",     "--memory-limit", "--csv",    "--svg",          "--width"};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (std::ranges::find(with_value, argument) != with_value.end()) {
@@ -268,6 +317,7 @@ int run_verb(const std::string& verb, const Options& options, const Actions& act
     out << (options.markdown ? recipe_reference() : recipe_schema());
     return 0;
   }
+  if (verb == "schedule") return schedule_command(options.schedule, out);
   const LoadedRecipe loaded = load_recipe(options.recipe, options.overrides);
   const bool starts_ranks = (verb == "train" || verb == "profile") && options.ranks > 0;
   if (!starts_ranks) err << loaded.diagnostics.warnings();  // else they will

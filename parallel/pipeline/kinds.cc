@@ -183,14 +183,19 @@ std::string schedule_kind_names() {
   return names;
 }
 
-Schedule make_schedule(std::string_view kind, const ScheduleRequest& request) {
-  const auto found = std::ranges::find(kinds, kind, &ScheduleKind::name);
-  require(found != kinds.end(), ExitCode::usage, "there is no schedule '", kind,
+const ScheduleKind& schedule_kind(std::string_view name) {
+  const auto found = std::ranges::find(kinds, name, &ScheduleKind::name);
+  require(found != kinds.end(), ExitCode::usage, "there is no schedule '", name,
           "'; schedules: ", schedule_kind_names());
-  check_shape(*found, request.shape);
-  Schedule schedule{request.shape, found->placement, {}};
+  return *found;
+}
+
+Schedule make_schedule(std::string_view kind, const ScheduleRequest& request) {
+  const ScheduleKind& found = schedule_kind(kind);
+  check_shape(found, request.shape);
+  Schedule schedule{request.shape, found.placement, {}};
   for (int rank = 0; rank < request.shape.stages; ++rank)
-    schedule.passes.push_back(found->order(request.shape, rank));
+    schedule.passes.push_back(found.order(request.shape, rank));
   return schedule;
 }
 

@@ -26,6 +26,9 @@ std::span<const ScheduleKind> schedule_kinds();
 /// "gpipe, 1f1b, ...".
 std::string schedule_kind_names();
 
+/// The one of this name; Error(usage) if there is none.
+const ScheduleKind& schedule_kind(std::string_view name);
+
 /// What to make a schedule for: only auto looks at the costs and at the limit.
 struct ScheduleRequest {
   PipelineShape shape;

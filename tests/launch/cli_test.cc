@@ -189,7 +189,8 @@ TEST(CommandLine, WarnsWithoutFailing) {
 }
 
 TEST(CommandLine, EveryVerbHasHelpWithExamplesAndExitCodes) {
-  for (const std::string verb : {"", "train", "profile", "config", "check", "schema", "version"}) {
+  for (const std::string verb :
+       {"", "train", "profile", "verify", "schedule", "config", "check", "schema", "version"}) {
     std::vector<std::string> arguments = {"--help"};
     if (!verb.empty()) arguments.insert(arguments.begin(), verb);
     const Outcome outcome = run(arguments);
@@ -204,7 +205,8 @@ TEST(CommandLine, EveryVerbHasHelpWithExamplesAndExitCodes) {
 
 TEST(CommandLine, HelpNamesEveryVerb) {
   const std::string help = run({"--help"}).out;
-  for (const std::string verb : {"train", "profile", "config", "check", "schema", "version"}) {
+  for (const std::string verb :
+       {"train", "profile", "verify", "schedule", "config", "check", "schema", "version"}) {
     EXPECT_THAT(help, HasSubstr("\n  " + verb + " ")) << verb;
   }
 }
@@ -214,7 +216,8 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowAndSaysWhatWasMeant) {
       {{"trian", "r.yaml"}, "'trian' is neither a verb nor a recipe; did you mean 'train'?"},
       {{"chekc"}, "'chekc' is neither a verb nor a recipe; did you mean 'check'?"},
       {{"frobnicate"},
-       "'frobnicate' is neither a verb nor a recipe; verbs: train, profile, verify, config, check, "
+       "'frobnicate' is neither a verb nor a recipe; verbs: train, profile, verify, schedule, "
+       "config, check, "
        "schema, version"},
       {{quickstart, "--rank", "2"},
        "unknown argument '--rank'; did you mean '--ranks'?\n  see boostr-train train --help"},

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "parallel/pipeline/simulate.h"
+
+namespace boostr {
+
+/// What a picture of a timeline says beside the passes.
+struct TimelinePicture {
+  std::string title = {};
+  std::string unit = "ms";  ///< of the times
+  int chunks = 1;           ///< that a rank holds
+};
+
+/// The timeline in `columns` characters per rank, wide as the time it takes: passes by their names,
+/// where these fit, else by their letters; dots where the rank waits.
+std::string timeline_text(const Timeline& timeline, int columns, int chunks);
+
+/// The timeline as a self-contained SVG: a row per rank, passes with their microbatches, a time
+/// axis, a legend. Later chunks are paler. Readable on light and dark pages.
+std::string timeline_svg(const Timeline& timeline, const TimelinePicture& picture);
+
+}  // namespace boostr

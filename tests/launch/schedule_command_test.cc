@@ -1,0 +1,126 @@
+#include "launch/schedule_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "kernels/runtime/error.h"
+#include "launch/cli.h"
+
+namespace boostr {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Outcome {
+  int code = -1;
+  std::string out, error;
+};
+
+/// `boostr-train schedule` with these arguments.
+Outcome run(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "schedule");
+  Outcome outcome;
+  std::ostringstream out, err;
+  try {
+    outcome.code = run_command_line(arguments, {}, out, err);
+  } catch (const Error& e) {
+    outcome.code = static_cast<int>(e.code());
+    outcome.error = e.what();
+  }
+  outcome.out = out.str();
+  return outcome;
+}
+
+std::string temporary(const std::string& name) { return testing::TempDir() + name; }
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream all;
+  all << file.rdbuf();
+  return all.str();
+}
+
+TEST(ScheduleCommand, PrintsBubblesMemoryAndTheTimeline) {
+  const Outcome outcome = run({"--kind", "1f1b", "--stages", "2", "--microbatches", "2", "--times",
+                               "1,2,1,0", "--width", "24"});
+  EXPECT_EQ(outcome.code, 0) << outcome.error;
+  EXPECT_EQ(outcome.out,
+            "1f1b: 2 stages, 2 microbatches, bubble rate 0.3333\n"
+            "makespan 12 ms\n"
+            "peak activations per stage, in microbatches of a whole stage: 2 1\n\n"
+            "0 F0F1......BW0---..BW1---\n"
+            "1 ..F0BW0---F1BW1---......\n");
+}
+
+TEST(ScheduleCommand, PrintsOneJsonObject) {
+  const Outcome outcome = run({"--kind", "zb_h2", "--stages", "8", "--microbatches", "24",
+                               "--times", "18.522,18.086,9.337,0.601", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const nlohmann::json object = nlohmann::json::parse(outcome.out);
+  EXPECT_NEAR(object.at("bubble_rate").get<double>(), 0.1083, 0.00005);
+  EXPECT_NEAR(object.at("makespan").get<double>(), 1236.63, 0.005);
+  EXPECT_EQ(object.at("peak_activation_memory").get<std::vector<double>>(),
+            std::vector<double>(8, 15));
+}
+
+TEST(ScheduleCommand, WritesASchedulesFileThatItReadsAgain) {
+  const std::string csv = temporary("written.csv"), svg = temporary("written.svg");
+  const Outcome written = run(
+      {"--kind=zb_v", "--stages=2", "--microbatches=4", "--json", "--csv=" + csv, "--svg=" + svg});
+  ASSERT_EQ(written.code, 0) << written.error;
+  EXPECT_THAT(contents(csv), StartsWith("placement,v\nF0.0,F1.0,"));
+  EXPECT_THAT(contents(svg), StartsWith("<svg "));
+  const Outcome read = run({"--kind", csv, "--json"});
+  ASSERT_EQ(read.code, 0) << read.error;
+  EXPECT_EQ(nlohmann::json::parse(read.out).at("makespan"),
+            nlohmann::json::parse(written.out).at("makespan"));
+  EXPECT_EQ(run({"--kind", csv, "--stages", "3"}).error, "--stages 3, but '" + csv + "' has 2");
+}
+
+TEST(ScheduleCommand, GivesThePlaceOfAFaultInAFile) {
+  const std::string path = temporary("faulty.csv");
+  std::ofstream(path) << "F0,F0,BW0\n";
+  const Outcome outcome = run({"--kind", path});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.error, path + ":1:4: rank 0: F0 is doubled: pass 1 does it already");
+}
+
+TEST(ScheduleCommand, RefusesWhatMakesNoSchedule) {
+  const std::vector<std::string> sizes = {"--stages", "4", "--microbatches", "8"};
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{}, "--kind is required"},
+      {{"--kind", "zb_h3"}, "there is no schedule 'zb_h3'; schedules: gpipe, "},
+      {{"--kind", "nowhere.csv"}, "cannot read the schedule 'nowhere.csv'"},
+      {{"--kind", "zb_v", "--chunks", "3"}, "schedule zb_v needs 2 chunks per rank, not 3"},
+      {{"--kind", "1f1b", "--chunks", "0"}, "--chunks: Value 0 not in range"},
+      {{"--kind", "1f1b", "--times", "1,1,1"}, "--times: "},
+      {{"--kind", "1f1b", "--times", "1,1,1,-1"}, "--times needs T_F,T_B,T_W,T_comm"},
+      {{"--kind", "1f1b", "--times", "1,nan,1,1"}, "--times needs T_F,T_B,T_W,T_comm"},
+      {{"--kind", "1f1b", "--times", "0,0,0,1"}, "--times needs T_F,T_B,T_W,T_comm"},
+      {{"--kind", "1f1b", "--times", "1,1,x,1"}, "Could not convert: --times"},
+      {{"--kind", "1f1b", "--memory-limit", "0"}, "--memory-limit: "},
+      {{"--kind", "zb_h2", "--memory-limit", "1.5"},
+       "schedule zb_h2 needs 1.75 times the activation memory of 1f1b, more than --memory-limit "
+       "1.5"},
+      {{"--kind", "1f1b", "--csv", "no/such/folder.csv"}, "cannot write 'no/such/folder.csv'"},
+      {{"--kind", "1f1b", "--chunk", "1"}, "unknown argument '--chunk'; did you mean '--chunks'?"}};
+  for (auto [arguments, message] : cases) {
+    arguments.insert(arguments.end(), sizes.begin(), sizes.end());
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << message;
+    EXPECT_THAT(outcome.error, StartsWith(message));
+    EXPECT_EQ(outcome.out, "") << message;
+  }
+  EXPECT_EQ(run({"--kind", "1f1b", "--stages", "4"}).error,
+            "schedule 1f1b needs --stages and --microbatches");
+}
+
+}  // namespace
+}  // namespace boostr
