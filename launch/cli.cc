@@ -137,6 +137,12 @@ void define_schedule(CLI::App& app, ScheduleOptions& options) {
                    "largest peak of activations, in multiples of 1f1b's (default: 1 for auto)")
       ->type_name("X")
       ->check(CLI::PositiveNumber);
+  schedule
+      ->add_option("--weight-memory", options.weight_memory,
+                   "part of a microbatch's activations that is kept between B and W")
+      ->type_name("X")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   schedule->add_option("--csv", options.csv, "write the schedule there")->type_name("FILE");
   schedule->add_option("--svg", options.svg, "draw the timeline there")->type_name("FILE");
   schedule->add_option("--width", options.width, "of the printed timeline, in characters")
@@ -148,6 +154,8 @@ void define_schedule(CLI::App& app, ScheduleOptions& options) {
       footer("  boostr-train schedule --kind zb_h2 --stages 8 --microbatches 24 "
              "--times 18.5,18.1,9.3,0.6\n"
              "  boostr-train schedule --kind zb_v --stages 4 --microbatches 8 --svg zb_v.svg\n"
+             "  boostr-train schedule --kind auto --stages 8 --microbatches 24 "
+             "--times 18.5,18.1,9.3,0.6 --memory-limit 2\n"
              "  boostr-train schedule --kind 1f1b --stages 4 --microbatches 8 --csv mine.csv\n"
              "  boostr-train schedule --kind mine.csv --json\n"));
 }
@@ -209,9 +217,10 @@ std::string_view closest_of(std::string_view word, const std::vector<std::string
 std::vector<std::string> with_verb_first(std::vector<std::string> arguments,
                                          const std::vector<std::string>& verbs) {
   constexpr std::array with_value = {
-      "-n",          "--ranks",        "--steps",  "--trace",        "--precision",
-      "--tolerance", "--kind",         "--stages", "--microbatches", "--chunks",
-      "--times",     "--memory-limit", "--csv",    "--svg",          "--width"};
+      "-n",          "--ranks",        "--steps",         "--trace",        "--precision",
+      "--tolerance", "--kind",         "--stages",        "--microbatches", "--chunks",
+      "--times",     "--memory-limit", "--weight-memory", "--csv",          "--svg",
+      "--width"};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (std::ranges::find(with_value, argument) != with_value.end()) {

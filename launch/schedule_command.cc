@@ -46,13 +46,13 @@ Schedule named_schedule(const ScheduleOptions& options, const StageCosts& stage)
   return make_schedule(options.kind,
                        {.shape = shape,
                         .costs = even_costs(stage, shape),
-                        .memory_limit = options.memory_limit > 0 ? options.memory_limit : 1});
+                        .memory_limit = options.memory_limit > 0 ? options.memory_limit : 1,
+                        .weight_memory = options.weight_memory});
 }
 
 void check_memory(const ScheduleOptions& options, const PipelineShape& shape,
                   const Simulation& simulation) {
-  const double one_f_one_b = std::min(shape.stages, shape.microbatches);
-  const double needed = std::ranges::max(simulation.peak_activations) / one_f_one_b;
+  const double needed = std::ranges::max(simulation.peak_activations) / one_f_one_b_peak(shape);
   require(options.memory_limit == 0 || needed <= options.memory_limit + 1e-9, ExitCode::usage,
           "schedule ", options.kind, " needs ", needed,
           " times the activation memory of 1f1b, more than --memory-limit ", options.memory_limit);
@@ -100,7 +100,8 @@ int schedule_command(const ScheduleOptions& options, std::ostream& out) {
   const StageCosts stage = stage_costs(options.times);
   const Schedule schedule =
       options.kind.ends_with(".csv") ? read_schedule(options) : named_schedule(options, stage);
-  const Simulation simulation = simulate(schedule, even_costs(stage, schedule.shape));
+  const Simulation simulation =
+      simulate(schedule, even_costs(stage, schedule.shape), options.weight_memory);
   check_memory(options, schedule.shape, simulation);
   write_file(options.csv, schedule_csv(schedule));
   if (!options.svg.empty())

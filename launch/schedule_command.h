@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "parallel/pipeline/schedule.h"
+#include "parallel/pipeline/simulate.h"
 
 namespace boostr {
 
@@ -15,9 +15,10 @@ struct ScheduleOptions {
   PipelineShape shape{.stages = 0, .microbatches = 0, .chunks = 0};
   std::vector<double> times = {1, 1, 1, 0};  ///< T_F, T_B, T_W and T_comm of a whole stage, in ms
   double memory_limit =
-      0;                 ///< of peak activations, in multiples of 1f1b's; 0: 1 for auto, else none
-  std::string csv, svg;  ///< files to write; empty: none
-  int width = 120;       ///< of the timeline, in characters
+      0;  ///< of peak activations, in multiples of 1f1b's; 0: 1 for auto, else none
+  double weight_memory = usual_weight_memory;  ///< kept of a microbatch between B and W
+  std::string csv, svg;                        ///< files to write; empty: none
+  int width = 120;                             ///< of the timeline, in characters
   bool json = false;
 };
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/runtime/error.h"
+#include "parallel/pipeline/search.h"
 
 namespace boostr {
 namespace {
@@ -148,7 +149,7 @@ std::vector<Pass> zb_v(const PipelineShape& shape, int rank) {
   return std::move(order).first(shape.microbatches);
 }
 
-constexpr std::array<ScheduleKind, 6> kinds = {{
+constexpr std::array<ScheduleKind, 7> kinds = {{
     {"gpipe", "all forwards, then all backwards", Placement::looped, 1, any, gpipe},
     {"1f1b", "one forward, one backward", Placement::looped, 1, 1, one_forward_one_backward},
     {"interleaved_1f1b", "1f1b over several chunks per rank", Placement::looped, 2, any,
@@ -159,6 +160,8 @@ constexpr std::array<ScheduleKind, 6> kinds = {{
      1, zb_h2},
     {"zb_v", "no gaps where all passes are equal, at the memory of 1f1b: two chunks per rank",
      Placement::v_shaped, 2, 2, zb_v},
+    {"auto", "searched for the costs of the stages, within a limit of memory", Placement::looped, 1,
+     any, nullptr},
 }};
 
 void check_shape(const ScheduleKind& kind, const PipelineShape& shape) {
@@ -193,6 +196,7 @@ const ScheduleKind& schedule_kind(std::string_view name) {
 Schedule make_schedule(std::string_view kind, const ScheduleRequest& request) {
   const ScheduleKind& found = schedule_kind(kind);
   check_shape(found, request.shape);
+  if (found.order == nullptr) return search_schedule(request);
   Schedule schedule{request.shape, found.placement, {}};
   for (int rank = 0; rank < request.shape.stages; ++rank)
     schedule.passes.push_back(found.order(request.shape, rank));

@@ -29,11 +29,12 @@ std::string schedule_kind_names();
 /// The one of this name; Error(usage) if there is none.
 const ScheduleKind& schedule_kind(std::string_view name);
 
-/// What to make a schedule for: only auto looks at the costs and at the limit.
+/// What to make a schedule for: only auto looks at the costs and at memory.
 struct ScheduleRequest {
   PipelineShape shape;
   std::vector<StageCosts> costs = {};  ///< by virtual stage
   double memory_limit = 1;             ///< of peak activations, in multiples of 1f1b's
+  double weight_memory = usual_weight_memory;
 };
 
 /// Error(usage) if there is no such kind, or if the shape does not fit it.

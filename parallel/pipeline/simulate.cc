@@ -115,25 +115,34 @@ std::vector<StageCosts> even_costs(const StageCosts& stage, const PipelineShape&
   return std::vector<StageCosts>(static_cast<std::size_t>(shape.virtual_stages()), chunk);
 }
 
-std::vector<double> peak_activations(const Schedule& schedule) {
+std::vector<double> peak_activations(const Schedule& schedule, double weight_memory) {
   std::vector<double> peaks;
   for (const std::vector<Pass>& passes : schedule.passes) {
-    int held = 0, most = 0;
+    int until_backward = 0, until_weights = 0;
+    double most = 0;
     for (const Pass& pass : passes) {
-      if (pass.kind == PassKind::forward) most = std::max(most, ++held);
-      if (makes_weight_gradients(pass.kind)) --held;
+      if (pass.kind == PassKind::forward) ++until_backward;
+      most = std::max(most, until_backward + weight_memory * until_weights);
+      if (makes_input_gradient(pass.kind)) --until_backward;
+      if (pass.kind == PassKind::backward_input) ++until_weights;
+      if (pass.kind == PassKind::backward_weight) --until_weights;
     }
-    peaks.push_back(static_cast<double>(most) / schedule.shape.chunks);
+    peaks.push_back(most / schedule.shape.chunks);
   }
   return peaks;
 }
 
-Simulation simulate(const Schedule& schedule, std::span<const StageCosts> costs) {
+double one_f_one_b_peak(const PipelineShape& shape) {
+  return std::min(shape.stages, shape.microbatches);
+}
+
+Simulation simulate(const Schedule& schedule, std::span<const StageCosts> costs,
+                    double weight_memory) {
   expect(costs.size() == static_cast<std::size_t>(schedule.shape.virtual_stages()),
          "simulate: costs of ", costs.size(), " virtual stages for a schedule of ",
          schedule.shape.virtual_stages());
   Simulation result{.timeline = Clock(schedule, costs).run(),
-                    .peak_activations = peak_activations(schedule)};
+                    .peak_activations = peak_activations(schedule, weight_memory)};
   double cost = 0, work = 0, last = 0;
   for (const std::vector<TimedPass>& passes : result.timeline) {
     if (passes.empty()) continue;

@@ -31,6 +31,11 @@ struct TimedPass {
 /// A schedule in time, simulated or measured.
 using Timeline = std::vector<std::vector<TimedPass>>;  // by rank, in order
 
+/// What is kept of a microbatch between B and W, the inputs of products with weights and their
+/// gradients, as a part of all its activations, which are kept from F to B: about a half; 0.37 to
+/// 0.43 for the models of arXiv 2401.10241, whose attention keeps its scores.
+constexpr double usual_weight_memory = 0.5;
+
 /// What a schedule comes to.
 struct Simulation {
   Timeline timeline;
@@ -39,16 +44,22 @@ struct Simulation {
   /// work that of the busiest rank, which is m (T_F + T_B + T_W) where all are equal (Zero Bubble
   /// Pipeline Parallelism, arXiv 2401.10241).
   double bubble_rate = 0;
-  /// By rank: microbatches whose activations are held at a time at most, from the begin of the
-  /// forward to the end of the weight gradients; each of the rank's chunks holds an equal part.
+  /// By rank: the most that is held at a time, in microbatches through all of the rank's layers:
+  /// all of a microbatch from the begin of F to the end of B, `weight_memory` of it until the end
+  /// of W; each of the rank's chunks holds an equal part.
   std::vector<double> peak_activations;
 };
 
 /// Runs the schedule against the clock: a pass begins when the rank is free and its input has
 /// arrived. The schedule must be valid; one that deadlocks is an internal Error.
-Simulation simulate(const Schedule& schedule, std::span<const StageCosts> costs);
+Simulation simulate(const Schedule& schedule, std::span<const StageCosts> costs,
+                    double weight_memory = usual_weight_memory);
 
 /// Only the peaks, which do not depend on time.
-std::vector<double> peak_activations(const Schedule& schedule);
+std::vector<double> peak_activations(const Schedule& schedule,
+                                     double weight_memory = usual_weight_memory);
+
+/// What the memory of other schedules is measured by: the peak of 1f1b.
+double one_f_one_b_peak(const PipelineShape& shape);
 
 }  // namespace boostr

@@ -107,7 +107,7 @@ class Walk {
         ++i;
       }
     }
-    waiting_.resize(2 * next_.size() * next_.size());
+    sent_.resize(2 * next_.size() * next_.size());
   }
 
   /// Whether all ranks come to their ends.
@@ -125,11 +125,12 @@ class Walk {
   bool at_end(std::size_t rank) const { return next_[rank] == schedule_.passes[rank].size(); }
 
  private:
-  /// The message that left a rank last, or waits to, by direction and receiver.
-  std::optional<Wait>& last_message(std::size_t from, PassKind kind, int to) {
+  /// The messages that a rank sent last, the newest first.
+  using Sent = std::array<std::optional<Wait>, most_waiting_messages>;
+
+  Sent& sent(std::size_t from, PassKind kind, int to) {
     const std::size_t direction = kind == PassKind::forward ? 0 : 1;
-    return waiting_[(direction * next_.size() + from) * next_.size() +
-                    static_cast<std::size_t>(to)];
+    return sent_[(direction * next_.size() + from) * next_.size() + static_cast<std::size_t>(to)];
   }
 
   /// Where the other side of a pass's message stands on its rank.
@@ -154,8 +155,8 @@ class Walk {
     }
     const auto destination = schedule_.destination(own, pass);
     if (sends_ == Sends::eager || !destination || destination->rank == own) return std::nullopt;
-    const std::optional<Wait>& last = last_message(rank, pass.kind, destination->rank);
-    return last && !is_over(*last) ? last : std::nullopt;
+    const std::optional<Wait>& oldest = sent(rank, pass.kind, destination->rank).back();
+    return oldest && !is_over(*oldest) ? oldest : std::nullopt;
   }
 
   bool advance(std::size_t rank) {
@@ -164,8 +165,10 @@ class Walk {
       const Pass& pass = schedule_.passes[rank][next_[rank]];
       if (blocked(rank, pass)) break;
       const auto destination = schedule_.destination(static_cast<int>(rank), pass);
-      if (destination && destination->rank != static_cast<int>(rank))
-        last_message(rank, pass.kind, destination->rank) = peer(*destination, pass, true);
+      if (!destination || destination->rank == static_cast<int>(rank)) continue;
+      Sent& messages = sent(rank, pass.kind, destination->rank);
+      std::ranges::rotate(messages, messages.end() - 1);
+      messages.front() = peer(*destination, pass, true);
     }
     return next_[rank] > before;
   }
@@ -174,7 +177,7 @@ class Walk {
   Sends sends_;
   std::vector<std::size_t> next_;  ///< the pass that a rank is at
   std::vector<Positions> positions_;
-  std::vector<std::optional<Wait>> waiting_;
+  std::vector<Sent> sent_;  ///< by direction, sender and receiver
 };
 
 /// A rank that waits, through others, for itself: every rank that is stuck waits for one that is.

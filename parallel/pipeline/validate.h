@@ -12,10 +12,13 @@ namespace boostr {
 enum class Sends : std::uint8_t {
   eager,  ///< always: whoever sends keeps the message until it is wanted
   /// A message leaves when its receiver comes to the pass that wants it, and of the messages of one
-  /// direction (activations or gradients) from a rank to another only one may wait: the next pass
-  /// that makes one begins when the last has left.
+  /// direction (activations or gradients) from a rank to another only most_waiting_messages may
+  /// wait: the next pass that makes one begins when the oldest has left.
   rendezvous
 };
+
+/// So many that one is filled while another is on its way.
+constexpr int most_waiting_messages = 2;
 
 /// What is wrong with a schedule, and where.
 struct ScheduleFault {

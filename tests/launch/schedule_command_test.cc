@@ -67,7 +67,25 @@ TEST(ScheduleCommand, PrintsOneJsonObject) {
   EXPECT_NEAR(object.at("bubble_rate").get<double>(), 0.1083, 0.00005);
   EXPECT_NEAR(object.at("makespan").get<double>(), 1236.63, 0.005);
   EXPECT_EQ(object.at("peak_activation_memory").get<std::vector<double>>(),
+            (std::vector<double>{15, 14, 13, 12, 11, 10, 9, 8}));
+  const Outcome conservative = run({"--kind", "zb_h2", "--stages", "8", "--microbatches", "24",
+                                    "--weight-memory", "1", "--json"});
+  EXPECT_EQ(nlohmann::json::parse(conservative.out)
+                .at("peak_activation_memory")
+                .get<std::vector<double>>(),
             std::vector<double>(8, 15));
+}
+
+TEST(ScheduleCommand, SearchesWithinTheMemoryLimit) {
+  const auto rate = [](const std::string& limit) {
+    const Outcome outcome =
+        run({"--kind", "auto", "--stages", "8", "--microbatches", "32", "--times",
+             "18.513,18.086,9.331,.626", "--json", "--memory-limit", limit});
+    EXPECT_EQ(outcome.code, 0) << outcome.error;
+    return nlohmann::json::parse(outcome.out).at("bubble_rate").get<double>();
+  };
+  EXPECT_LE(rate("2.0"), 0.0089) << "zb_2p of the paper within 0.005";
+  EXPECT_LE(rate("1.0"), 0.1243) << "zb_h1";
 }
 
 TEST(ScheduleCommand, WritesASchedulesFileThatItReadsAgain) {
@@ -106,6 +124,10 @@ TEST(ScheduleCommand, RefusesWhatMakesNoSchedule) {
       {{"--kind", "1f1b", "--times", "0,0,0,1"}, "--times needs T_F,T_B,T_W,T_comm"},
       {{"--kind", "1f1b", "--times", "1,1,x,1"}, "Could not convert: --times"},
       {{"--kind", "1f1b", "--memory-limit", "0"}, "--memory-limit: "},
+      {{"--kind", "1f1b", "--weight-memory", "1.5"}, "--weight-memory: "},
+      {{"--kind", "auto", "--memory-limit", "0.2"},
+       "no schedule of 1 chunk per rank keeps within 0.2 times the activation memory of 1f1b; the "
+       "least is 1"},
       {{"--kind", "zb_h2", "--memory-limit", "1.5"},
        "schedule zb_h2 needs 1.75 times the activation memory of 1f1b, more than --memory-limit "
        "1.5"},

@@ -2,7 +2,7 @@
 
 #include "kernels/runtime/error.h"
 #include "parallel/pipeline/csv.h"
-#include "parallel/pipeline/kinds.h"
+#include "tests/parallel/pipeline_rows.h"
 
 namespace boostr {
 namespace {
@@ -18,24 +18,22 @@ std::string refusal(const std::string& csv) {
 }
 
 TEST(PipelineCsv, IsALinePerRankAndACellPerPass) {
-  EXPECT_EQ(schedule_csv(make_schedule("1f1b", {.shape = {2, 2, 1}})),
-            "F0,F1,BW0,BW1\nF0,BW0,F1,BW1\n");
-  EXPECT_EQ(schedule_csv(make_schedule("zb_v", {.shape = {1, 1, 2}})),
+  EXPECT_EQ(schedule_csv(schedule_of("1f1b", {2, 2, 1})), "F0,F1,BW0,BW1\nF0,BW0,F1,BW1\n");
+  EXPECT_EQ(schedule_csv(schedule_of("zb_v", {1, 1, 2})),
             "placement,v\nF0.0,F0.1,B0.1,W0.1,B0.0,W0.0\n");
 }
 
 TEST(PipelineCsv, ReadsWhatItWrites) {
   for (const ScheduleKind& kind : schedule_kinds())
     for (const int microbatches : {1, 5, 12}) {
-      const Schedule schedule =
-          make_schedule(kind.name, {.shape = {4, microbatches, kind.least_chunks}});
+      const Schedule schedule = schedule_of(kind.name, {4, microbatches, kind.least_chunks});
       EXPECT_EQ(parse_schedule_csv(schedule_csv(schedule), "s.csv"), schedule) << kind.name;
     }
 }
 
 TEST(PipelineCsv, TakesWhatSpreadsheetsMakeOfIt) {
   EXPECT_EQ(parse_schedule_csv("# one rank\r\n\r\n F0 ,,BW0\t,\r\n", "s.csv"),
-            make_schedule("1f1b", {.shape = {1, 1, 1}}));
+            schedule_of("1f1b", {1, 1, 1}));
 }
 
 TEST(PipelineCsv, GivesTheLineAndTheColumnOfWhatIsWrong) {

@@ -5,6 +5,7 @@
 
 #include "kernels/runtime/error.h"
 #include "parallel/pipeline/kinds.h"
+#include "tests/parallel/pipeline_rows.h"
 
 namespace boostr {
 namespace {
@@ -32,8 +33,8 @@ TEST(PipelineKinds, AreTheOrdersOfTheirPapers) {
       {"zb_h1", "F0 F1 B0 W0 F2 B1 W1 B2 W2"},
       {"zb_h2", "F0 F1 F2 B0 W0 B1 W1 B2 W2"}};
   for (const auto& [kind, order] : first_ranks)
-    EXPECT_EQ(written(make_schedule(kind, {.shape = {2, 3, 1}}).passes[0], 1), order) << kind;
-  const Schedule interleaved = make_schedule("interleaved_1f1b", {.shape = {2, 2, 2}});
+    EXPECT_EQ(written(schedule_of(kind, {2, 3, 1}).passes[0], 1), order) << kind;
+  const Schedule interleaved = schedule_of("interleaved_1f1b", {2, 2, 2});
   EXPECT_EQ(written(interleaved.passes[0], 2), "F0.0 F1.0 F0.1 F1.1 BW0.1 BW1.1 BW0.0 BW1.0");
   EXPECT_EQ(written(interleaved.passes[1], 2), "F0.0 F1.0 F0.1 BW0.1 F1.1 BW1.1 BW0.0 BW1.0");
 }
@@ -69,8 +70,7 @@ TEST(PipelineKinds, NamePeersOfEveryPass) {
 TEST(PipelineKinds, AddGradientsUpInTheOrderOfMicrobatches) {
   for (const ScheduleKind& kind : schedule_kinds())
     for (const int microbatches : {1, 3, 4, 11}) {
-      const Schedule schedule =
-          make_schedule(kind.name, {.shape = {4, microbatches, kind.least_chunks}});
+      const Schedule schedule = schedule_of(kind.name, {4, microbatches, kind.least_chunks});
       for (const std::vector<Pass>& passes : schedule.passes) {
         std::map<int, int> next;  // by chunk
         for (const Pass& pass : passes)
@@ -90,7 +90,7 @@ TEST(PipelineKinds, SayWhatFitsThem) {
             "a pipeline needs at least one stage, one microbatch and one chunk, not 2, 0 and 1");
   EXPECT_EQ(refusal("zb_h3", {2, 2, 1}),
             "there is no schedule 'zb_h3'; schedules: " + schedule_kind_names());
-  EXPECT_NE(schedule_kind_names().find("gpipe, 1f1b, interleaved_1f1b, zb_h1, zb_h2, zb_v"),
+  EXPECT_NE(schedule_kind_names().find("gpipe, 1f1b, interleaved_1f1b, zb_h1, zb_h2, zb_v, auto"),
             std::string::npos);
 }
 

@@ -24,6 +24,11 @@ constexpr std::array<PaperRow, 6> paper_rows = {{
     {"14.6B", 16, 128, {11.325, 11.308, 8.109, .378}, .1251, .0445, .0576, .0266, .0028, .0203},
 }};
 
+/// A schedule for stages whose passes take 1 each.
+inline Schedule schedule_of(std::string_view kind, const PipelineShape& shape) {
+  return make_schedule(kind, {.shape = shape, .costs = even_costs({1, 1, 1, 0}, shape)});
+}
+
 inline Simulation simulated(std::string_view kind, const PipelineShape& shape,
                             const StageCosts& times) {
   const std::vector<StageCosts> costs = even_costs(times, shape);

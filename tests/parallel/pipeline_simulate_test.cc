@@ -93,20 +93,21 @@ TEST(PipelineSimulation, PeaksAreAsTheFormulasSay) {
   }
 }
 
-TEST(PipelineSimulation, ActivationsAreHeldFromTheForwardToTheWeightGradients) {
+TEST(PipelineSimulation, ActivationsAreHeldWholeUntilTheInputGradientThenInPart) {
   using enum PassKind;
-  const Schedule schedule{
-      .shape = {1, 2, 1},
-      .passes = {
-          {{forward, 0}, {backward_input, 0}, {forward, 1}, {backward_weight, 0}, {backward, 1}}}};
-  EXPECT_EQ(peak_activations(schedule), std::vector<double>{2});
-  EXPECT_EQ(peak_activations({.shape = {1, 2, 1},
-                              .passes = {{{forward, 0},
-                                          {backward_input, 0},
-                                          {backward_weight, 0},
-                                          {forward, 1},
-                                          {backward, 1}}}}),
-            std::vector<double>{1});
+  const std::vector<Pass> halves = {
+      {forward, 0}, {backward_input, 0}, {forward, 1}, {backward_weight, 0}, {backward, 1}};
+  EXPECT_EQ(peak_activations({.shape = {1, 2, 1}, .passes = {halves}}, 0.25),
+            std::vector<double>{1.25});
+  const std::vector<Pass> chunks = {{forward, 0, 0},         {forward, 0, 1},
+                                    {backward_input, 0, 1},  {backward_input, 0, 0},
+                                    {backward_weight, 0, 0}, {backward_weight, 0, 1}};
+  EXPECT_EQ(peak_activations({.shape = {1, 1, 2}, .passes = {chunks}}, 1), std::vector<double>{1});
+  const std::vector<Pass> owed = {{forward, 0},         {backward_input, 0},  {forward, 1},
+                                  {backward_input, 1},  {forward, 2},         {backward_input, 2},
+                                  {backward_weight, 0}, {backward_weight, 1}, {backward_weight, 2}};
+  EXPECT_EQ(peak_activations({.shape = {1, 3, 1}, .passes = {owed}}, 0.25),
+            std::vector<double>{1.5});
 }
 
 // Derived by hand: rank 1 is twice as slow, and messages from rank 0 take 0.5, from rank 1 0.25.

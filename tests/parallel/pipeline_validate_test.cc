@@ -11,7 +11,8 @@ namespace {
 
 using enum PassKind;
 
-/// The most microbatches that a schedule may hold at a time (arXiv 2401.10241, table 2).
+/// The most microbatches that a schedule may hold at a time (arXiv 2401.10241, table 2), even if
+/// all of a microbatch is kept until its weight gradients are made.
 double memory_bound(std::string_view kind, const PipelineShape& shape) {
   const int p = shape.stages, m = shape.microbatches;
   if (kind == "gpipe") return m;
@@ -26,18 +27,18 @@ std::vector<int> chunks_of(const ScheduleKind& kind, int stages) {
 }
 
 void expect_sound(const ScheduleKind& kind, const PipelineShape& shape) {
-  const Schedule schedule = make_schedule(kind.name, {.shape = shape});
+  const Schedule schedule = schedule_of(kind.name, shape);
   const auto fault = find_fault(schedule);
   ASSERT_FALSE(fault) << kind.name << " p " << shape.stages << " m " << shape.microbatches
                       << " chunks " << shape.chunks << " rank " << fault->rank << " pass "
                       << fault->position << ": " << fault->message;
-  ASSERT_LE(std::ranges::max(peak_activations(schedule)), memory_bound(kind.name, shape) + 1e-9)
+  ASSERT_LE(std::ranges::max(peak_activations(schedule, 1)), memory_bound(kind.name, shape) + 1e-9)
       << kind.name << " p " << shape.stages << " m " << shape.microbatches;
 }
 
-TEST(PipelineValidation, EveryKindIsSoundForAllSizes) {
+TEST(PipelineValidation, EveryFixedKindIsSoundForAllSizes) {
   for (const ScheduleKind& kind : schedule_kinds())
-    for (int stages = 1; stages <= 16; ++stages)
+    for (int stages = 1; kind.order != nullptr && stages <= 16; ++stages)
       for (const int chunks : chunks_of(kind, stages))
         for (int microbatches = 1; microbatches <= 64; ++microbatches)
           expect_sound(kind, {stages, microbatches, chunks});
@@ -84,19 +85,19 @@ TEST(PipelineValidation, NamesTheRanksThatWouldWaitForEachOther) {
             "rank 1 at F0 waits for rank 0 to do F0");
 }
 
-// Four forwards before the first backward, and a receiver that takes them one by one.
+// Six forwards before the first backward, and a receiver that takes them one by one.
 TEST(PipelineValidation, BoundsTheMessagesThatWaitToBeSent) {
-  Schedule schedule{.shape = {2, 4, 1}, .passes = {{}, {}}};
-  for (int i = 0; i < 4; ++i) schedule.passes[0].push_back({forward, i});
-  for (int i = 0; i < 4; ++i) schedule.passes[0].push_back({backward, i});
-  for (int i = 0; i < 4; ++i) {
+  Schedule schedule{.shape = {2, 6, 1}, .passes = {{}, {}}};
+  for (int i = 0; i < 6; ++i) schedule.passes[0].push_back({forward, i});
+  for (int i = 0; i < 6; ++i) schedule.passes[0].push_back({backward, i});
+  for (int i = 0; i < 6; ++i) {
     schedule.passes[1].push_back({forward, i});
     schedule.passes[1].push_back({backward, i});
   }
   EXPECT_FALSE(find_deadlock(schedule, Sends::eager));
   EXPECT_EQ(fault_of(schedule),
-            "schedule: rank 0, pass 4: deadlock unless sends are buffered: rank 0 at F3 waits for "
-            "rank 1 to receive for F2, rank 1 at BW1 waits for rank 0 to receive for BW0");
+            "schedule: rank 0, pass 6: deadlock unless sends are buffered: rank 0 at F5 waits for "
+            "rank 1 to receive for F3, rank 1 at BW2 waits for rank 0 to receive for BW0");
 }
 
 }  // namespace
