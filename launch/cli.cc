@@ -123,8 +123,10 @@ void define_schedule(CLI::App& app, ScheduleOptions& options) {
   add_count("--stages", options.shape.stages, "ranks of the pipeline; a file has its own");
   add_count("--microbatches", options.shape.microbatches,
             "microbatches of a step; a file has its own");
-  add_count("--chunks", options.shape.chunks,
-            "parts of the model that each rank holds (default: as few as the kind takes)");
+  add_count(
+      "--chunks", options.shape.chunks,
+      "parts of the model that each rank holds (default: as few as the kind takes; for auto the "
+      "better of 1 and 2)");
   schedule
       ->add_option("--times", options.times,
                    "how long a stage's forward, gradient of the input, gradients of the weights "

@@ -38,16 +38,35 @@ Schedule read_schedule(const ScheduleOptions& options) {
   return schedule;
 }
 
-Schedule named_schedule(const ScheduleOptions& options, const StageCosts& stage) {
+Schedule schedule_of_chunks(const ScheduleOptions& options, const StageCosts& stage, int chunks) {
   PipelineShape shape = options.shape;
-  require(shape.stages > 0 && shape.microbatches > 0, ExitCode::usage, "schedule ", options.kind,
-          " needs --stages and --microbatches");
-  if (shape.chunks == 0) shape.chunks = schedule_kind(options.kind).least_chunks;
+  shape.chunks = chunks;
   return make_schedule(options.kind,
                        {.shape = shape,
                         .costs = even_costs(stage, shape),
                         .memory_limit = options.memory_limit > 0 ? options.memory_limit : 1,
                         .weight_memory = options.weight_memory});
+}
+
+/// auto chooses between one chunk and two unless it is told; two never fit into less than 1f1b's
+/// memory.
+Schedule searched_schedule(const ScheduleOptions& options, const StageCosts& stage) {
+  Schedule one = schedule_of_chunks(options, stage, 1);
+  if (options.memory_limit > 0 && options.memory_limit < 1) return one;
+  Schedule two = schedule_of_chunks(options, stage, 2);
+  const auto rate = [&](const Schedule& schedule) {
+    return simulate(schedule, even_costs(stage, schedule.shape)).bubble_rate;
+  };
+  return rate(two) < rate(one) ? two : one;
+}
+
+Schedule named_schedule(const ScheduleOptions& options, const StageCosts& stage) {
+  const PipelineShape& shape = options.shape;
+  require(shape.stages > 0 && shape.microbatches > 0, ExitCode::usage, "schedule ", options.kind,
+          " needs --stages and --microbatches");
+  const ScheduleKind& kind = schedule_kind(options.kind);
+  if (kind.order == nullptr && shape.chunks == 0) return searched_schedule(options, stage);
+  return schedule_of_chunks(options, stage, shape.chunks > 0 ? shape.chunks : kind.least_chunks);
 }
 
 void check_memory(const ScheduleOptions& options, const PipelineShape& shape,

@@ -77,15 +77,20 @@ TEST(ScheduleCommand, PrintsOneJsonObject) {
 }
 
 TEST(ScheduleCommand, SearchesWithinTheMemoryLimit) {
-  const auto rate = [](const std::string& limit) {
-    const Outcome outcome =
-        run({"--kind", "auto", "--stages", "8", "--microbatches", "32", "--times",
-             "18.513,18.086,9.331,.626", "--json", "--memory-limit", limit});
+  const auto rate = [](const std::string& limit, std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(),
+                     {"--kind", "auto", "--stages", "8", "--microbatches", "32", "--times",
+                      "18.513,18.086,9.331,.626", "--json", "--memory-limit", limit});
+    const Outcome outcome = run(arguments);
     EXPECT_EQ(outcome.code, 0) << outcome.error;
     return nlohmann::json::parse(outcome.out).at("bubble_rate").get<double>();
   };
-  EXPECT_LE(rate("2.0"), 0.0089) << "zb_2p of the paper within 0.005";
-  EXPECT_LE(rate("1.0"), 0.1243) << "zb_h1";
+  const std::vector<std::string> one_chunk = {"--chunks", "1"};
+  EXPECT_LE(rate("2.0", one_chunk), 0.0089) << "zb_2p of the paper within 0.005";
+  EXPECT_EQ(rate("2.0", {}), rate("2.0", one_chunk));
+  EXPECT_NEAR(rate("1.0", one_chunk), 0.1242, 0.00005) << "zb_h1";
+  EXPECT_NEAR(rate("1.0", {}), 0.0563, 0.00005) << "two chunks, as in zb_v, are better";
+  EXPECT_GT(rate("0.9", {}), 0.0563) << "two chunks do not fit";
 }
 
 TEST(ScheduleCommand, WritesASchedulesFileThatItReadsAgain) {
