@@ -87,6 +87,11 @@ def caught(tree, folder, mutant):
         path.write_text(source)
 
 
+def not_sources(folder, names):
+    """Of the top level: builds, and what begins with a dot."""
+    return [name for name in names if pathlib.Path(folder) == ROOT and name.startswith(("build", "."))]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="only names the mutants")
@@ -100,7 +105,7 @@ def main():
     work = options.build or pathlib.Path(tempfile.mkdtemp(prefix="boostr-mutants-"))
     tree, folder = work / "tree", work / "build"
     shutil.rmtree(tree, ignore_errors=True)
-    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns("build*", ".git"), copy_function=shutil.copy2)
+    shutil.copytree(ROOT, tree, ignore=not_sources, copy_function=shutil.copy2)
     run(["cmake", "-S", str(tree), "-B", str(folder), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
          "-DBOOSTR_TESTS=ON", "-DBOOSTR_CPU_LEVELS=avx2"], check=True)
     result = build(folder)
