@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view exit_codes = R"(
 Exit codes:
   0   done                                   5   out of memory
-  2   command line or recipe                 6   a loss or gradient is not finite
+  2   command line or recipe                 6   a number is not finite, or differs (verify)
   3   training data                          7   a rank died or hung
   4   a checkpoint cannot be written, read or used
   75  stopped on request and saved (unless checkpoint.interval is 0): run the

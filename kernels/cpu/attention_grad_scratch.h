@@ -51,11 +51,19 @@ struct GradScratch {
 /// A task's place in the line of tasks that add to the same dk and dv.
 struct Turn {
   using Progress = std::atomic<std::int64_t>;
+  /// About a tenth of a millisecond. The task in front is rarely as far behind, and whoever gets the
+  /// core by a yield, another program say, keeps it for milliseconds.
+  static constexpr int patience = 2000;
 
   /// Waits until the task in front is past `tile`.
   void wait(std::int64_t tile) const {
     if (previous == nullptr) return;
-    while (previous->load(std::memory_order_acquire) <= tile) std::this_thread::yield();
+    for (int pauses = 0; previous->load(std::memory_order_acquire) <= tile; ++pauses) {
+      if (pauses < patience)
+        __builtin_ia32_pause();
+      else
+        std::this_thread::yield();
+    }
   }
   void pass(std::int64_t tile) const { own->store(tile + 1, std::memory_order_release); }
   void finish() const { pass(std::numeric_limits<std::int64_t>::max() - 1); }
