@@ -61,6 +61,8 @@ void add_steps(CLI::App& verb, std::int64_t& steps, const std::string& purpose) 
       ->capture_default_str();
 }
 
+std::string refuse_no_file(const std::string& path) { return path.empty() ? "names no file" : ""; }
+
 std::string footer(std::string_view examples) {
   return text("\nExamples:\n", examples, exit_codes);
 }
@@ -75,7 +77,7 @@ void define_profile(CLI::App& app, Options& options) {
       ->add_option("--trace", options.profile.trace,
                    "Chrome trace of all ranks to write, for https://ui.perfetto.dev")
       ->type_name("FILE")
-      ->check([](const std::string& path) { return path.empty() ? "names no file" : ""; })
+      ->check(refuse_no_file)
       ->capture_default_str();
   profile->add_flag("--by-shape", options.profile.by_shape,
                     "a row for each kernel and shapes of its operands");
@@ -145,8 +147,11 @@ void define_schedule(CLI::App& app, ScheduleOptions& options) {
       ->type_name("X")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  schedule->add_option("--csv", options.csv, "write the schedule there")->type_name("FILE");
-  schedule->add_option("--svg", options.svg, "draw the timeline there")->type_name("FILE");
+  const auto add_file = [&](const char* name, std::string& path, const char* purpose) {
+    schedule->add_option(name, path, purpose)->type_name("FILE")->check(refuse_no_file);
+  };
+  add_file("--csv", options.csv, "write the schedule there");
+  add_file("--svg", options.svg, "draw the timeline there");
   schedule->add_option("--width", options.width, "of the printed timeline, in characters")
       ->type_name("N")
       ->check(CLI::Range(10, 10000))

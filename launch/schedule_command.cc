@@ -62,9 +62,9 @@ Schedule searched_schedule(const ScheduleOptions& options, const StageCosts& sta
 
 Schedule named_schedule(const ScheduleOptions& options, const StageCosts& stage) {
   const PipelineShape& shape = options.shape;
+  const ScheduleKind& kind = schedule_kind(options.kind);
   require(shape.stages > 0 && shape.microbatches > 0, ExitCode::usage, "schedule ", options.kind,
           " needs --stages and --microbatches");
-  const ScheduleKind& kind = schedule_kind(options.kind);
   if (kind.order == nullptr && shape.chunks == 0) return searched_schedule(options, stage);
   return schedule_of_chunks(options, stage, shape.chunks > 0 ? shape.chunks : kind.least_chunks);
 }

@@ -12,6 +12,9 @@ namespace {
 
 constexpr int any = std::numeric_limits<int>::max();
 
+/// Of one step, each through one virtual stage; more would not fit into memory.
+constexpr std::int64_t most_forwards = 1 << 22;
+
 /// A rank's passes as they are written down: every kind of pass takes a chunk's microbatches in
 /// order, which is why all schedules add gradients up in the same order.
 class Order {
@@ -168,6 +171,10 @@ void check_shape(const ScheduleKind& kind, const PipelineShape& shape) {
   require(shape.stages >= 1 && shape.microbatches >= 1 && shape.chunks >= 1, ExitCode::usage,
           "a pipeline needs at least one stage, one microbatch and one chunk, not ", shape.stages,
           ", ", shape.microbatches, " and ", shape.chunks);
+  const std::int64_t forwards =
+      std::int64_t{shape.stages} * shape.chunks * std::int64_t{shape.microbatches};
+  require(forwards <= most_forwards, ExitCode::usage, "a schedule may have ", most_forwards,
+          " forwards at most, stages x chunks x microbatches", ", not ", forwards);
   const bool fits = shape.chunks >= kind.least_chunks && shape.chunks <= kind.most_chunks;
   const std::string bound = kind.most_chunks == kind.least_chunks
                                 ? text(kind.least_chunks)

@@ -10,6 +10,9 @@
 namespace boostr {
 namespace {
 
+/// Passes that may be simulated before the search is content: some ten seconds' worth.
+constexpr double most_passes = 1e7;
+
 class Search {
  public:
   explicit Search(const ScheduleRequest& request)
@@ -33,6 +36,7 @@ class Search {
   /// Takes the schedule if it is better than the best so far. One that is constructed may make
   /// messages wait for too long.
   bool consider(Schedule schedule) {
+    passes_left_ -= 3.0 * request_.shape.virtual_stages() * request_.shape.microbatches;
     const Simulation simulation = simulate(schedule, request_.costs, request_.weight_memory);
     const double peak = std::ranges::max(simulation.peak_activations);
     least_peak_ = std::min(least_peak_, peak);
@@ -96,13 +100,14 @@ class Search {
     for (const int ahead : {best.ahead - 1, best.ahead + 1, best.ahead})
       for (const double times : {0.0, 0.5, 1.0, 2.0}) {
         policy = {std::max(1, ahead), best.idle * times};
-        if (try_policies()) best = policy;
+        if (passes_left_ > 0 && try_policies()) best = policy;
       }
     policy = best;
   }
 
   const ScheduleRequest& request_;
   double limit_;  ///< of a rank's peak, in microbatches
+  double passes_left_ = most_passes;
   Schedule best_;
   double rate_ = std::numeric_limits<double>::infinity();
   double least_peak_ = std::numeric_limits<double>::infinity();

@@ -136,6 +136,7 @@ TEST(ScheduleCommand, RefusesWhatMakesNoSchedule) {
       {{"--kind", "zb_h2", "--memory-limit", "1.5"},
        "schedule zb_h2 needs 1.75 times the activation memory of 1f1b, more than --memory-limit "
        "1.5"},
+      {{"--kind", "1f1b", "--svg", ""}, "--svg: names no file"},
       {{"--kind", "1f1b", "--csv", "no/such/folder.csv"}, "cannot write 'no/such/folder.csv'"},
       {{"--kind", "1f1b", "--chunk", "1"}, "unknown argument '--chunk'; did you mean '--chunks'?"}};
   for (auto [arguments, message] : cases) {
@@ -145,6 +146,7 @@ TEST(ScheduleCommand, RefusesWhatMakesNoSchedule) {
     EXPECT_THAT(outcome.error, StartsWith(message));
     EXPECT_EQ(outcome.out, "") << message;
   }
+  EXPECT_THAT(run({"--kind", "zb"}).error, StartsWith("there is no schedule 'zb'"));
   EXPECT_EQ(run({"--kind", "1f1b", "--stages", "4"}).error,
             "schedule 1f1b needs --stages and --microbatches");
 }

@@ -88,6 +88,9 @@ TEST(PipelineKinds, SayWhatFitsThem) {
   EXPECT_EQ(refusal("zb_v", {2, 2, 4}), "schedule zb_v needs 2 chunks per rank, not 4");
   EXPECT_EQ(refusal("gpipe", {2, 0, 1}),
             "a pipeline needs at least one stage, one microbatch and one chunk, not 2, 0 and 1");
+  EXPECT_EQ(refusal("gpipe", {10000, 10000, 1}),
+            "a schedule may have 4194304 forwards at most, stages x chunks x microbatches, not "
+            "100000000");
   EXPECT_EQ(refusal("zb_h3", {2, 2, 1}),
             "there is no schedule 'zb_h3'; schedules: " + schedule_kind_names());
   EXPECT_NE(schedule_kind_names().find("gpipe, 1f1b, interleaved_1f1b, zb_h1, zb_h2, zb_v, auto"),
