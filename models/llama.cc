@@ -120,12 +120,16 @@ Tensor Llama::loss(const Tensor& x, const Microbatch& microbatch, double scale) 
 
 Tensor Llama::logits(const Tensor& x) const { return linear(tp_.enter(norm_(x)), head()); }
 
-void Llama::visit(const ParameterVisitor& visitor) {
-  visitor("model.embed_tokens.weight", embed_tokens_);
-  for (std::size_t i = 0; i < layers_.size(); ++i)
-    layers_[i].visit(text("model.layers.", i), visitor);
+void Llama::visit(const ModelPart& part, const ParameterVisitor& visitor) {
+  if (part.embeds) visitor("model.embed_tokens.weight", embed_tokens_);
+  for (std::int64_t i = part.first_layer; i < part.end_layer; ++i)
+    layers_[static_cast<std::size_t>(i)].visit(text("model.layers.", i), visitor);
+  if (!part.ends) return;
   norm_.visit("model.norm", visitor);
-  if (lm_head_.defined()) visitor("lm_head.weight", lm_head_);
+  if (lm_head_.defined())
+    visitor("lm_head.weight", lm_head_);
+  else if (!part.embeds)
+    visitor("model.embed_tokens.weight", embed_tokens_);
 }
 
 double Llama::flops_per_sequence(std::int64_t seq_len) const {

@@ -45,7 +45,8 @@ class Llama : public Model {
                bool keep_all) const override;
   Tensor loss(const Tensor& x, const Microbatch& microbatch, double scale) const override;
   Tensor logits(const Tensor& x) const override;
-  void visit(const ParameterVisitor& visitor) override;
+  using Model::visit;
+  void visit(const ModelPart& part, const ParameterVisitor& visitor) override;
   double flops_per_sequence(std::int64_t seq_len) const override;
 
  private:

@@ -10,15 +10,15 @@
 
 namespace boostr {
 
-std::vector<Parameter> parameters(Model& model) {
+namespace {
+
+std::vector<Parameter> parameters_of(Model& model, const ModelPart& part) {
   std::vector<Parameter> all;
-  model.visit([&](const std::string& /*name*/, Parameter& parameter) {
+  model.visit(part, [&](const std::string& /*name*/, Parameter& parameter) {
     if (std::ranges::find(all, parameter) == all.end()) all.push_back(parameter);
   });
   return all;
 }
-
-namespace {
 
 /// "model.layers.3.mlp.up_proj.weight" -> "model.layers.3"; without a number, the module's name.
 std::string unit_of(const std::string& name) {
@@ -30,10 +30,16 @@ std::string unit_of(const std::string& name) {
 
 }  // namespace
 
+std::vector<Parameter> parameters(Model& model) { return parameters_of(model, model.whole()); }
+
 std::vector<std::vector<Parameter>> parameter_units(Model& model) {
+  return parameter_units(model, model.whole());
+}
+
+std::vector<std::vector<Parameter>> parameter_units(Model& model, const ModelPart& part) {
   std::vector<std::vector<Parameter>> units;
   std::string last;
-  for (const Parameter& parameter : parameters(model)) {
+  for (const Parameter& parameter : parameters_of(model, part)) {
     const std::string unit = unit_of(parameter.name());
     if (units.empty() || unit != last) units.emplace_back();
     units.back().push_back(parameter);
@@ -42,19 +48,20 @@ std::vector<std::vector<Parameter>> parameter_units(Model& model) {
   return units;
 }
 
-namespace {
-
-Tensor forward_layers(const Model& model, const Microbatch& microbatch, ActivationCheckpoint mode) {
-  Tensor x = model.embed(microbatch);
-  for (std::int64_t i = 0; i < model.num_layers(); ++i) {
+Tensor forward_part(const Model& model, const ModelPart& part, const Tensor& x,
+                    const Microbatch& microbatch, ActivationCheckpoint mode) {
+  Tensor stream = part.embeds ? model.embed(microbatch) : x;
+  for (std::int64_t i = part.first_layer; i < part.end_layer; ++i) {
     const bool keep_all = mode != ActivationCheckpoint::selective;
     const auto layer = [&model, i, microbatch, keep_all](const Tensor& input) {
       return model.layer(i, input, microbatch, keep_all);
     };
-    x = mode == ActivationCheckpoint::full ? recompute(layer, x) : layer(x);
+    stream = mode == ActivationCheckpoint::full ? recompute(layer, stream) : layer(stream);
   }
-  return x;
+  return stream;
 }
+
+namespace {
 
 /// FNV-1a: names to random streams.
 std::uint64_t hash_of(const std::string& name) {
@@ -78,11 +85,11 @@ GlobalIndex global_index(const Parameter& parameter) {
 
 Tensor forward_loss(const Model& model, const Microbatch& microbatch, double scale,
                     ActivationCheckpoint mode) {
-  return model.loss(forward_layers(model, microbatch, mode), microbatch, scale);
+  return model.loss(forward_part(model, model.whole(), {}, microbatch, mode), microbatch, scale);
 }
 
 Tensor forward_logits(const Model& model, const Microbatch& microbatch) {
-  return model.logits(forward_layers(model, microbatch, ActivationCheckpoint::none));
+  return model.logits(forward_part(model, model.whole(), {}, microbatch));
 }
 
 void initialize(const Tensor& values, const Parameter& parameter, std::int64_t begin,

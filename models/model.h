@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/model_part.h"
 #include "ops/parameter.h"
 #include "ops/tensor.h"
 
@@ -47,7 +48,12 @@ class Model {
   /// [..., V], V the part of the vocabulary that this rank has; for inspection and tests: training
   /// never holds all logits.
   virtual Tensor logits(const Tensor& x) const = 0;
-  virtual void visit(const ParameterVisitor& visitor) = 0;
+  /// The parameters of a part; one that two parts use is visited in each.
+  virtual void visit(const ModelPart& part, const ParameterVisitor& visitor) = 0;
+  /// All parameters.
+  void visit(const ParameterVisitor& visitor) { visit(whole(), visitor); }
+  /// The part that is all of it.
+  ModelPart whole() const { return {true, 0, num_layers(), true}; }
   /// FLOPs of forward and backward on one sequence of `seq_len` tokens: 6 per parameter (without
   /// the input embedding's look-up) and token, and 12 per visible query-key pair, layer and
   /// attention width.
@@ -57,9 +63,17 @@ class Model {
 /// Every parameter once, in order of use, named.
 std::vector<Parameter> parameters(Model& model);
 
-/// The same, grouped by what is used together: a layer's parameters, or those of one module outside
-/// the layers.
+/// Those of a part, grouped by what is used together: a layer's parameters, or those of one module
+/// outside the layers.
+std::vector<std::vector<Parameter>> parameter_units(Model& model, const ModelPart& part);
+/// Those of the whole model.
 std::vector<std::vector<Parameter>> parameter_units(Model& model);
+
+/// The residual stream behind a part's layers. `x` is what comes in from the part before; nothing
+/// for a part that embeds.
+Tensor forward_part(const Model& model, const ModelPart& part, const Tensor& x,
+                    const Microbatch& microbatch,
+                    ActivationCheckpoint mode = ActivationCheckpoint::none);
 
 /// The whole model on one microbatch: `model.loss` of embed and all layers.
 Tensor forward_loss(const Model& model, const Microbatch& microbatch, double scale,
