@@ -5,6 +5,7 @@
 
 #include "parallel/comm/threads.h"
 #include "tests/trainer/checkpoint_fixture.h"
+#include "tests/trainer/data_files.h"
 #include "trainer/checkpoint/checkpoint_folder.h"
 #include "trainer/checkpoint/checkpoint_reader.h"
 #include "trainer/checkpoint/checkpoint_writer.h"
@@ -76,11 +77,7 @@ class Runs {
   }
 
  private:
-  Runs() {
-    std::string prose;
-    for (int i = 0; i < 2000; ++i) prose += text("line ", i * i % 97, " of the text\n");
-    write_text(folder_.path() / "text.txt", prose);
-  }
+  Runs() { write_text(folder_.path() / "text.txt", prose()); }
 
   Recipe recipe_on(const MeshCase& mesh) const {
     return parse_recipe(

@@ -45,6 +45,13 @@ class TestFolder {
   std::filesystem::path path_;
 };
 
+/// Some tens of thousands of characters of text for tests that train on bytes.
+inline std::string prose() {
+  std::string lines;
+  for (int i = 0; i < 4000; ++i) lines += text("line ", i * i % 97, " of the text\n");
+  return lines;
+}
+
 /// The little-endian bytes of `values`, each as a T.
 template <class T>
 std::string packed(const std::vector<std::int64_t>& values) {

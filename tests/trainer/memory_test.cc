@@ -43,9 +43,7 @@ struct Held {
 
 Held train(int ranks, int stage, const std::string& mode = "none") {
   const TestFolder folder;
-  std::string prose;
-  for (int i = 0; i < 4000; ++i) prose += text("line ", i * i % 97, " of the text\n");
-  const std::string file = folder.write("text.txt", prose);
+  const std::string file = folder.write("text.txt", prose());
   Held held;
   run_ranks(ranks, [&](Communicator& world) {
     TrainingSetup setup(parse_recipe("r.yaml", recipe_text(stage, mode, file)).recipe, world);

@@ -115,10 +115,8 @@ class Parity : public ::testing::TestWithParam<Cell> {};
 TEST_P(Parity, TrainsAsOneProcess) {
   const Cell& c = GetParam();
   const TestFolder folder;
-  std::string prose;
-  for (int i = 0; i < 2000; ++i) prose += text("line ", i * i % 97, " of the text\n");
   const Recipe recipe =
-      parse_recipe("r.yaml", recipe_text(c, folder.write("text.txt", prose))).recipe;
+      parse_recipe("r.yaml", recipe_text(c, folder.write("text.txt", prose()))).recipe;
   const int ranks =
       data_parallel[c[1]].replicate * data_parallel[c[1]].shard * tensor_parallel[c[2]].degree;
   run_ranks(ranks, [&](Communicator& world) {

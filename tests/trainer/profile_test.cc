@@ -26,9 +26,7 @@ using nlohmann::json;
 class TrainingProfile : public ::testing::Test {
  protected:
   TrainingProfile() {
-    std::string prose;
-    for (int i = 0; i < 2000; ++i) prose += text("line ", i * i % 97, " of the text\n");
-    const std::string file = folder_.write("text.txt", prose);
+    const std::string file = folder_.write("text.txt", prose());
     recipe_ = parse_recipe("r.yaml", text("output: ", folder_ / "run", R"(
 model: {vocab_size: 256, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 64}
 data: {train: [{text: )",

@@ -56,12 +56,6 @@ class ZeroBits : public ::testing::TestWithParam<Case> {
   }
 
  private:
-  static std::string prose() {
-    std::string lines;
-    for (int i = 0; i < 2000; ++i) lines += text("line ", i * i % 97, " of the text\n");
-    return lines;
-  }
-
   TestFolder folder_;
   std::string file_ = folder_.write("text.txt", prose());
 };
