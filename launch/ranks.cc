@@ -40,8 +40,7 @@ std::unique_ptr<Communicator> join_world() {
 int run_on_ranks(const Recipe& recipe, const std::function<int(Communicator& world)>& body) {
   const std::unique_ptr<Communicator> world = join_world();
   try {
-    const CollectiveTimeout timeout(recipe.communication.timeout);
-    world->set_timeout(std::chrono::duration<double>(timeout.between_steps()));
+    world->set_timeout(CollectiveTimeout(recipe.communication.timeout).between_steps());
     set_num_threads(threads_of_this_rank(*world, recipe.training.threads));
     return body(*world);
   } catch (const Error& e) {

@@ -49,8 +49,7 @@ int verify_on_threads(int ranks, const Recipe& recipe, const VerifyOptions& opti
         const int mine = verify_on(world, recipe, options);
         if (world.rank() == 0) code = mine;
       },
-      std::chrono::duration<double>(
-          CollectiveTimeout(recipe.communication.timeout).between_steps()));
+      CollectiveTimeout(recipe.communication.timeout).between_steps());
   return code;
 }
 

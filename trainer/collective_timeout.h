@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <deque>
 
 namespace boostr {
@@ -12,16 +13,17 @@ class CollectiveTimeout {
  public:
   /// `configured`: seconds; 0: open.
   explicit CollectiveTimeout(double configured) : configured_(configured) {}
+  using Seconds = std::chrono::duration<double>;
 
-  /// Seconds, in the next step.
-  double in_step() const;
-  /// Seconds, outside of steps.
-  double between_steps() const;
-  void step_took(double seconds);
+  /// In the next step.
+  Seconds in_step() const;
+  /// Outside of steps.
+  Seconds between_steps() const;
+  void step_took(Seconds time);
 
  private:
-  double configured_;
-  std::deque<double> last_steps_;  ///< seconds
+  Seconds configured_;
+  std::deque<Seconds> last_steps_;
 };
 
 }  // namespace boostr
