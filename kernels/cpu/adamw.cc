@@ -14,9 +14,8 @@ void adamw(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWSt
       const SlicePointers<A> pointers(slice);
       const A keep = A(1 - slice.lr * slice.weight_decay), lr = A(slice.lr);
       write_weights<A>(slice, begin, end, around_caches, [&](std::int64_t i, std::int64_t n) {
-        Vec<A> m, v;
-        moments.update(pointers, i, n, m, v);
-        return keep * load_n(pointers.master + i, n) - lr * moments.direction(m, v);
+        const Elements<A> e = moments.update(pointers, i, n);
+        return keep * e.master - lr * moments.direction(e);
       });
     });
   });

@@ -22,8 +22,8 @@ struct LambUpdate {
 
   LambUpdate(const AdamWStep& step, const OptimizerSlice& slice)
       : moments(step), weight_decay(A(slice.weight_decay)) {}
-  Vec<A> operator()(Vec<A> p, Vec<A> m, Vec<A> v) const {
-    return moments.direction(m, v) + weight_decay * p;
+  Vec<A> operator()(const Elements<A>& e) const {
+    return moments.direction(e) + weight_decay * e.master;
   }
 };
 
@@ -34,11 +34,9 @@ SquaredNorms update_moments(const OptimizerSlice& slice, const LambUpdate<A>& ne
   const SlicePointers<A> pointers(slice);
   Vec<double> weights{}, update{};
   for_each_vector(end - begin, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-    Vec<A> m, v;
-    new_update.moments.update(pointers, begin + i, n, m, v);
-    const Vec<A> p = load_n(pointers.master + begin + i, n);
-    weights = add_squares(weights, p);
-    update = add_squares(update, new_update(p, m, v));
+    const Elements<A> e = new_update.moments.update(pointers, begin + i, n);
+    weights = add_squares(weights, e.master);
+    update = add_squares(update, new_update(e));
   });
   return {reduce_add(weights), reduce_add(update)};
 }
@@ -79,9 +77,9 @@ void lamb_apply(Stream& stream, std::span<const OptimizerSlice> slices, const Ad
         prefetch_ahead(pointers.master + i);
         prefetch_ahead(pointers.exp_avg + i);
         prefetch_ahead(pointers.exp_avg_sq + i);
-        const Vec<A> p = load_n(pointers.master + i, n);
-        const Vec<A> m = load_n(pointers.exp_avg + i, n), v = load_n(pointers.exp_avg_sq + i, n);
-        return p - rate * new_update(p, m, v);
+        const Elements<A> e{load_n(pointers.master + i, n), load_n(pointers.exp_avg + i, n),
+                            load_n(pointers.exp_avg_sq + i, n)};
+        return e.master - rate * new_update(e);
       });
     });
   });
