@@ -90,12 +90,10 @@ Llama::Llama(const LlamaConfig& config, std::int64_t max_seq_len, DType dtype, T
   for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i)
     layers_.emplace_back(config_, dtype, tp);
   if (!config_.tie_word_embeddings) lm_head_ = vocabulary_parameter(dtype);
-  visit([this](const std::string& name, Parameter& parameter) {
-    parameter.set_name(name);
-    multiplied_parameters_ += static_cast<double>(parameter.global_shape().numel());
+  visit([](const std::string& name, Parameter& parameter) { parameter.set_name(name); });
+  layers_.front().visit("", [this](const std::string& /*name*/, Parameter& parameter) {
+    layer_parameters_ += static_cast<double>(parameter.global_shape().numel());
   });
-  if (!config_.tie_word_embeddings)
-    multiplied_parameters_ -= static_cast<double>(embed_tokens_.global_shape().numel());
 }
 
 Parameter Llama::vocabulary_parameter(DType dtype) const {
@@ -126,20 +124,49 @@ void Llama::visit(const ModelPart& part, const ParameterVisitor& visitor) {
     layers_[static_cast<std::size_t>(i)].visit(text("model.layers.", i), visitor);
   if (!part.ends) return;
   norm_.visit("model.norm", visitor);
-  if (lm_head_.defined())
+  if (!config_.tie_word_embeddings)
     visitor("lm_head.weight", lm_head_);
+  else if (lm_head_.defined())
+    visitor(embed_tokens_.name(), lm_head_);
   else if (!part.embeds)
-    visitor("model.embed_tokens.weight", embed_tokens_);
+    visitor(embed_tokens_.name(), embed_tokens_);
 }
 
-double Llama::flops_per_sequence(std::int64_t seq_len) const {
+void Llama::separate_ends() {
+  if (lm_head_.defined()) return;
+  Shard shard = tp_.shard(0);
+  shard.copy = 1;
+  lm_head_ = Parameter(embed_tokens_.global_shape(), embed_tokens_.dtype(), embed_tokens_.initial(),
+                       shard);
+  lm_head_.set_name(embed_tokens_.name());
+}
+
+double Llama::attention_flops(std::int64_t seq_len) const {
   const auto length = static_cast<double>(seq_len);
   const std::int64_t window =
       config_.sliding_window > 0 ? std::min(config_.sliding_window, seq_len) : seq_len;
   const double pairs = double(window) * length - 0.5 * double(window) * double(window);
-  const double width = double(config_.num_attention_heads * config_.head_dim);
-  return 6 * multiplied_parameters_ * length +
-         12 * double(config_.num_hidden_layers) * pairs * width;
+  return 12 * pairs * double(config_.num_attention_heads * config_.head_dim);
+}
+
+double Llama::flops_per_sequence(std::int64_t seq_len) const {
+  const double layers = double(config_.num_hidden_layers);
+  const double last = double(head().global_shape().numel() + config_.hidden_size);
+  return 6 * (layers * layer_parameters_ + last) * double(seq_len) +
+         layers * attention_flops(seq_len);
+}
+
+Shape Llama::stream_shape(std::int64_t batch, std::int64_t seq_len) const {
+  return tp_.stream_shape({batch, seq_len, config_.hidden_size});
+}
+
+ChainCosts Llama::chain_costs(std::int64_t seq_len) const {
+  const auto length = static_cast<double>(seq_len);
+  // A look-up and its gradient move some 20 bytes for each element: as long as it takes a processor
+  // that does 10 FLOPs a byte.
+  return {.embed = 200 * length * double(config_.hidden_size),
+          .layer = 6 * layer_parameters_ * length + attention_flops(seq_len),
+          .head = 6 * double(head().global_shape().numel()) * length};
 }
 
 }  // namespace boostr

@@ -47,12 +47,17 @@ class Llama : public Model {
   Tensor logits(const Tensor& x) const override;
   using Model::visit;
   void visit(const ModelPart& part, const ParameterVisitor& visitor) override;
+  void separate_ends() override;
   double flops_per_sequence(std::int64_t seq_len) const override;
+  Shape stream_shape(std::int64_t batch, std::int64_t seq_len) const override;
+  ChainCosts chain_costs(std::int64_t seq_len) const override;
 
  private:
   /// [V, E], cut by classes.
   Parameter vocabulary_parameter(DType dtype) const;
-  const Parameter& head() const { return config_.tie_word_embeddings ? embed_tokens_ : lm_head_; }
+  const Parameter& head() const { return lm_head_.defined() ? lm_head_ : embed_tokens_; }
+  /// 12 per visible pair of a query and a key and unit of attention width, of one layer.
+  double attention_flops(std::int64_t seq_len) const;
 
   LlamaConfig config_;
   const TensorParallel& tp_;
@@ -60,8 +65,8 @@ class Llama : public Model {
   Parameter embed_tokens_;
   std::vector<LlamaLayer> layers_;
   RmsNorm norm_;
-  Parameter lm_head_;                 ///< absent when the embeddings are tied
-  double multiplied_parameters_ = 0;  ///< all but the look-up table of the input embedding
+  Parameter lm_head_;            ///< absent when the embeddings are tied, until they are separated
+  double layer_parameters_ = 0;  ///< of one
 };
 
 /// `config` with inferred values (0) filled in; Error(usage) where they do not fit together, or

@@ -48,8 +48,12 @@ class Model {
   /// [..., V], V the part of the vocabulary that this rank has; for inspection and tests: training
   /// never holds all logits.
   virtual Tensor logits(const Tensor& x) const = 0;
-  /// The parameters of a part; one that two parts use is visited in each.
+  /// The parameters of a part.
   virtual void visit(const ModelPart& part, const ParameterVisitor& visitor) = 0;
+  /// Makes two of a parameter that the embedding and the head share: from now on the head has a
+  /// copy of its own, of the same name, with Shard::copy = 1. For chains whose ends run apart, whose
+  /// owner keeps the copies equal by giving both the sum of their gradients.
+  virtual void separate_ends() = 0;
   /// All parameters.
   void visit(const ParameterVisitor& visitor) { visit(whole(), visitor); }
   /// The part that is all of it.
@@ -58,6 +62,10 @@ class Model {
   /// the input embedding's look-up) and token, and 12 per visible query-key pair, layer and
   /// attention width.
   virtual double flops_per_sequence(std::int64_t seq_len) const = 0;
+  /// Of the residual stream of a microbatch of B sequences.
+  virtual Shape stream_shape(std::int64_t batch, std::int64_t seq_len) const = 0;
+  /// What the links of the chain cost, in such FLOPs.
+  virtual ChainCosts chain_costs(std::int64_t seq_len) const = 0;
 };
 
 /// Every parameter once, in order of use, named.

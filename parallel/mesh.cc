@@ -47,6 +47,7 @@ Mesh::Mesh(Communicator& world, const MeshDegrees& degrees)
   replicate_ = dp_->split(dp % degrees_.shard, dp, "replicate");
   shard_ = dp_->split(dp / degrees_.shard, dp, "shard");
   tp_ = world.split(pp * dp_size + dp, rank, "tp");
+  model_ = world.split(dp, rank, "model");
 }
 
 std::string Mesh::describe() const {

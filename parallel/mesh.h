@@ -36,6 +36,8 @@ class Mesh {
   Communicator& replicate() { return *replicate_; }
   Communicator& shard() { return *shard_; }
   Communicator& tp() { return *tp_; }
+  /// The ranks that share one copy of the model: pp x tp, tp innermost.
+  Communicator& model() { return *model_; }
   const MeshDegrees& degrees() const { return degrees_; }
 
   /// The degrees as a JSON object under their recipe keys.
@@ -46,7 +48,7 @@ class Mesh {
  private:
   Communicator& world_;
   MeshDegrees degrees_;
-  std::unique_ptr<Communicator> pp_, dp_, replicate_, shard_, tp_;
+  std::unique_ptr<Communicator> pp_, dp_, replicate_, shard_, tp_, model_;
 };
 
 }  // namespace boostr

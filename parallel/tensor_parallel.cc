@@ -114,6 +114,11 @@ Tensor TensorParallel::among_copies(const Tensor& parameter, int pieces) const {
   return with_summed_gradient("among_copies", *group->second, parameter);
 }
 
+Shape TensorParallel::stream_shape(const Shape& whole) const {
+  if (!sequence_parallel_) return whole;
+  return {whole.numel() / whole.back() / size(), whole.back()};
+}
+
 VocabularyPart TensorParallel::vocabulary_part(std::int64_t classes) const {
   if (size() == 1) return {};
   return {shard_begin(classes, rank(), size()),

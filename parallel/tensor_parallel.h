@@ -25,6 +25,8 @@ class TensorParallel {
   int rank() const { return group_.rank(); }
   int size() const { return group_.size(); }
 
+  /// The shape of this rank's residual stream, where `whole` [B, S, E] is that of all tokens.
+  Shape stream_shape(const Shape& whole) const;
   /// From the residual stream to layers that are cut: all tokens [T, E]; its gradients are added
   /// over the ranks. Error(usage) unless the tokens can be cut evenly.
   Tensor enter(const Tensor& x) const;

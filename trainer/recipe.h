@@ -99,7 +99,8 @@ struct ParallelismSection {
   bool sequence_parallel = false;
   int pipeline_parallel_degree = 1;
   std::string pipeline_parallel_schedule = "1f1b";
-  int pipeline_parallel_chunks = 1;
+  int pipeline_parallel_chunks = -1;
+  double pipeline_parallel_memory_limit = 1;  ///< auto: peak activations, in multiples of 1f1b's
   std::int64_t bucket_bytes = 25 << 20;  ///< gradients are reduced in buckets of about this size
   std::string offload_path;  ///< folder of the files that hold optimizer state; empty: memory does
   friend bool operator==(const ParallelismSection&, const ParallelismSection&) = default;

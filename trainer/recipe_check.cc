@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "trainer/pipeline_layout.h"
 #include "trainer/recipe_suggest.h"
 
 namespace boostr {
@@ -274,6 +275,19 @@ void check_batch(Reporter& report, std::int64_t dp) {
   }
 }
 
+void check_pipeline(Reporter& report, std::int64_t dp) {
+  const Recipe& recipe = report.recipe();
+  const TrainingSection& training = recipe.training;
+  const std::int64_t per_pass = training.micro_batch_size * dp;
+  const std::int64_t batch = training.global_batch_size > 0 ? training.global_batch_size : per_pass;
+  if (batch % per_pass != 0) return;  // check_batch says so
+  const std::int64_t microbatches = batch / per_pass;
+  const ParallelismSection& mesh = recipe.parallelism;
+  const std::string problem =
+      pipeline_problem(mesh, recipe.model.llama.num_hidden_layers, static_cast<int>(microbatches));
+  if (!problem.empty()) report.error("parallelism.pipeline_parallel_schedule", problem);
+}
+
 }  // namespace
 
 void check_recipe(const std::set<std::string>& unread, LoadedRecipe& loaded) {
@@ -299,7 +313,10 @@ int check_ranks(const LoadedRecipe& loaded, int ranks) {
   const std::set<std::string> all_read;
   Reporter report(checked, all_read);
   const std::int64_t dp = check_mesh(report, ranks);
-  if (dp > 0) check_batch(report, dp);
+  if (dp > 0) {
+    check_batch(report, dp);
+    check_pipeline(report, dp);
+  }
   if (checked.diagnostics.has_errors()) throw RecipeError(checked.diagnostics.errors());
   return static_cast<int>(dp);
 }

@@ -246,9 +246,8 @@ void fields(C& c, auto&& field) {
          .doc = "tensor-parallel ranks split norms and residuals along the sequence"},
         c.sequence_parallel);
   field({.key = "pipeline_parallel_degree",
-         .doc = "stages that the layers are cut into",
-         .range = degree,
-         .absent = {.above = 1, .what = "pipeline parallelism"}},
+         .doc = "stages that the layers are cut into, evenly by cost",
+         .range = degree},
         c.pipeline_parallel_degree);
   field({.key = "pipeline_parallel_schedule",
          .doc = "order of the pipeline's forward and backward passes",
@@ -258,8 +257,12 @@ void fields(C& c, auto&& field) {
   field({.key = "pipeline_parallel_chunks",
          .doc = "pieces of the model per stage",
          .range = degree,
-         .absent = {.above = 1, .what = "pipeline parallelism"}},
+         .infers = "the fewest that the schedule takes"},
         c.pipeline_parallel_chunks);
+  field({.key = "pipeline_parallel_memory_limit",
+         .doc = "auto: the most that activations may take, in multiples of 1f1b's peak",
+         .range = between(0.01, 1000)},
+        c.pipeline_parallel_memory_limit);
   field({.key = "bucket_bytes",
          .doc = "gradients are reduced in buckets of about this size",
          .range = between(1, 1099511627776.0),

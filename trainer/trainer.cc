@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "models/build.h"
-#include "ops/autograd.h"
 #include "trainer/agreement.h"
 
 namespace boostr {
@@ -18,25 +17,6 @@ DType dtype_named(const std::string& name) {
 }
 
 namespace {
-
-ActivationCheckpoint mode_named(const std::string& name) {
-  if (name == "none") return ActivationCheckpoint::none;
-  if (name == "selective") return ActivationCheckpoint::selective;
-  if (name == "full") return ActivationCheckpoint::full;
-  throw Error(ExitCode::usage, text("unknown activation_checkpoint.mode '", name,
-                                    "'; choose none, selective or full"));
-}
-
-Tensor token_tensor(const std::vector<std::int32_t>& tokens, const Batch& batch) {
-  return Tensor::of(Shape{batch.batch, batch.seq_len}, tokens);
-}
-
-Microbatch microbatch_of(const Batch& batch) {
-  Microbatch microbatch{
-      token_tensor(batch.input_ids, batch), token_tensor(batch.targets, batch), {}};
-  if (!batch.documents.empty()) microbatch.documents = token_tensor(batch.documents, batch);
-  return microbatch;
-}
 
 std::vector<std::string> names_of(const std::vector<Parameter>& parameters) {
   std::vector<std::string> names;
@@ -56,18 +36,17 @@ Trainer::Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset)
       mesh_(mesh),
       dataset_(dataset),
       compute_(dtype_named(recipe.precision.compute)),
-      mode_(mode_named(recipe.activation_checkpoint.mode)),
       tp_(mesh.tp(), recipe.parallelism.sequence_parallel),
       model_(build_model(recipe.model, recipe.training.seq_len, compute_, tp_)),
-      parameters_(parameters(*model_)),
+      pipeline_(std::make_unique<TrainingPipeline>(recipe_, mesh, *model_, compute_)),
       lr_schedule_(recipe.lr_schedule, recipe.training.steps),
       loss_scaler_(compute_, recipe.precision.initial_loss_scale,
                    recipe.precision.loss_scale_window),
       loader_(std::make_unique<BatchLoader>(
           dataset, start_cursor(dataset.shares(), recipe.training.seed), rank_slice())) {
-  require_groups_match(recipe.optimizer, names_of(parameters_));
+  require_groups_match(recipe.optimizer, names_of(pipeline_->share().all));
   zero_ = std::make_unique<Zero>(
-      parameter_units(*model_), DataParallelGroups{mesh.shard(), mesh.replicate()}, mesh.tp(),
+      pipeline_->share(), DataParallelGroups{mesh.shard(), mesh.replicate()}, mesh.model(),
       ZeroOptions{recipe.parallelism.zero_stage, recipe.parallelism.bucket_bytes});
   optimizer_ =
       std::make_unique<Optimizer>(recipe.optimizer, *zero_, recipe.parallelism.offload_path);
@@ -86,20 +65,8 @@ void Trainer::initialize() {
   zero_->gather_parameters();
 }
 
-double Trainer::accumulate_gradients(const Batch& batch, double scale) {
-  const std::int64_t rows = recipe_.training.micro_batch_size;
-  for (Parameter& parameter : parameters_) parameter.zero_grad();
-  double loss = 0;
-  for (std::int64_t first = 0; first < batch.batch; first += rows) {
-    zero_->expect_backward(first + rows >= batch.batch);
-    const Microbatch microbatch =
-        microbatch_of(batch.rows(first, std::min(rows, batch.batch - first)));
-    const Tensor part = forward_loss(*model_, microbatch, scale, mode_);
-    backward(part);
-    loss += part.item();
-  }
-  zero_->reduce_gradients();
-  return loss;
+double Trainer::sum_over_batch(double value) {
+  return all_ranks_sum(mesh_.pp(), all_ranks_sum(mesh_.dp(), value));
 }
 
 StepReport Trainer::step(const Batch& batch) {
@@ -112,8 +79,10 @@ StepReport Trainer::step(const Batch& batch) {
   // The mean over the global batch: every rank divides by the same count, so gradients only need to
   // be summed.
   const double scale = report.loss_scale / std::max(tokens, 1.0);
-  const double loss = accumulate_gradients(batch, scale);
-  report.loss = without_sign_if_nan(all_ranks_sum(mesh_.dp(), loss) / report.loss_scale);
+  for (const ParameterUnit& unit : pipeline_->share().units())
+    for (Parameter parameter : unit) parameter.zero_grad();
+  const double loss = pipeline_->train(batch, scale, *zero_);
+  report.loss = without_sign_if_nan(sum_over_batch(loss) / report.loss_scale);
   report.grad_norm = without_sign_if_nan(optimizer_->grad_norm(1.0 / report.loss_scale));
   apply(report, loss);
   step_ = report.step;
@@ -139,18 +108,21 @@ void Trainer::apply(StepReport& report, double loss) {
 }
 
 std::string Trainer::source_of_non_finite(double loss) const {
-  Communicator& dp = mesh_.dp();
-  const double mine = std::isfinite(loss) ? -1 : mesh_.world().rank();
-  std::vector<double> ranks(static_cast<std::size_t>(dp.size()));
-  dp.all_gather(Out{ranks.data(), DType::f64, Shape{dp.size()}}, In{&mine, DType::f64, Shape{1}})
+  Communicator& world = mesh_.world();
+  const double mine = std::isfinite(loss) ? -1 : world.rank();
+  std::vector<double> ranks(static_cast<std::size_t>(world.size()));
+  world
+      .all_gather(Out{ranks.data(), DType::f64, Shape{world.size()}},
+                  In{&mine, DType::f64, Shape{1}})
       .wait();
   std::string source;
   for (const double rank : ranks)
-    if (rank >= 0) source += text(source.empty() ? "the loss of rank " : ", ", rank);
+    if (rank >= 0 && int(rank) % mesh_.tp().size() == 0)
+      source += text(source.empty() ? "the loss of rank " : ", ", rank);
   const std::vector<double> squares = optimizer_->squared_grad_norms(1.0);
   std::vector<std::string> names;
   for (std::size_t i = 0; i < squares.size(); ++i)
-    if (!std::isfinite(squares[i])) names.push_back(parameters_[i].name());
+    if (!std::isfinite(squares[i])) names.push_back(pipeline_->share().all[i].name());
   if (names.empty()) return source;
   return text(source, source.empty() ? "" : ", ", "the gradients of ", names.size(), " of ",
               squares.size(), " parameters, the first in the model ", names.front(), ", the last ",
@@ -158,28 +130,23 @@ std::string Trainer::source_of_non_finite(double loss) const {
 }
 
 ValidationReport Trainer::validate() {
-  const NoGrad no_grad;
   const std::int64_t batches =
       std::min(dataset_.num_validation_batches(recipe_.training.global_batch_size),
                recipe_.training.validation_batches);
   double loss = 0, tokens = 0;
   for (std::int64_t i = 0; i < batches; ++i) {
     const Batch batch = dataset_.validation_batch(i, rank_slice());
-    const std::int64_t rows = recipe_.training.micro_batch_size;
-    for (std::int64_t first = 0; first < batch.batch; first += rows) {
-      const Microbatch part = microbatch_of(batch.rows(first, std::min(rows, batch.batch - first)));
-      loss += forward_loss(*model_, part, 1.0).item();
-    }
+    loss += pipeline_->evaluate(batch);
     tokens += static_cast<double>(batch.num_targets);
   }
-  loss = all_ranks_sum(mesh_.dp(), loss);
+  loss = sum_over_batch(loss);
   tokens = all_ranks_sum(mesh_.dp(), tokens);
   return {loss / std::max(tokens, 1.0), static_cast<std::int64_t>(tokens)};
 }
 
 std::int64_t Trainer::num_parameters() const {
   std::int64_t sum = 0;
-  for (const Parameter& parameter : parameters_) sum += parameter.global_shape().numel();
+  for (const Parameter& parameter : pipeline_->share().all) sum += parameter.global_shape().numel();
   return sum;
 }
 

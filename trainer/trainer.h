@@ -14,6 +14,7 @@
 #include "trainer/lr_schedule.h"
 #include "trainer/optimizer.h"
 #include "trainer/recipe.h"
+#include "trainer/training_pipeline.h"
 
 namespace boostr {
 
@@ -72,9 +73,8 @@ class Trainer {
 
  private:
   void initialize();
-  /// Forward and backward over the batch's microbatches and the reduction over ranks; returns scale
-  /// * the sum of this rank's cross entropies.
-  double accumulate_gradients(const Batch& batch, double scale);
+  /// Of what each rank has of the global batch's loss.
+  double sum_over_batch(double value);
   /// Clips and updates, or skips the step; `loss` is this rank's.
   void apply(StepReport& report, double loss);
   /// Where numbers that are not finite came from, for people; `loss` is this rank's. Collective.
@@ -85,10 +85,9 @@ class Trainer {
   Mesh& mesh_;
   const Dataset& dataset_;
   DType compute_;
-  ActivationCheckpoint mode_;
   TensorParallel tp_;
   std::unique_ptr<Model> model_;
-  std::vector<Parameter> parameters_;
+  std::unique_ptr<TrainingPipeline> pipeline_;
   std::unique_ptr<Zero> zero_;
   std::unique_ptr<Optimizer> optimizer_;
   LrSchedule lr_schedule_;

@@ -81,8 +81,8 @@ class Communicator {
   /// Messages between a pair of ranks with the same tag arrive in the order they were sent; a
   /// receiver that expects another number of bytes is an Error(communication). Done when the buffer
   /// may be reused, which may be before or after the message was received.
-  virtual Work send(In buffer, int destination, int tag = 0) = 0;
-  virtual Work recv(Out buffer, int source, int tag = 0) = 0;
+  virtual Work send(In buffer, int destination, int tag = 0, Subject about = {}) = 0;
+  virtual Work recv(Out buffer, int source, int tag = 0, Subject about = {}) = 0;
   /// Returns when every rank has called it.
   virtual void barrier() = 0;
   /// The ranks that pass the same color (any int), ordered by key, then rank; collective over this

@@ -87,13 +87,14 @@ Work ProfiledCommunicator::broadcast(Out buffer, int root) {
                   [&] { return inner_.broadcast(buffer, root); });
 }
 
-Work ProfiledCommunicator::send(In buffer, int destination, int tag) {
+Work ProfiledCommunicator::send(In buffer, int destination, int tag, Subject about) {
   return profiled(timeline_, send_names, buffer,
-                  [&] { return inner_.send(buffer, destination, tag); });
+                  [&] { return inner_.send(buffer, destination, tag, std::move(about)); });
 }
 
-Work ProfiledCommunicator::recv(Out buffer, int source, int tag) {
-  return profiled(timeline_, recv_names, buffer, [&] { return inner_.recv(buffer, source, tag); });
+Work ProfiledCommunicator::recv(Out buffer, int source, int tag, Subject about) {
+  return profiled(timeline_, recv_names, buffer,
+                  [&] { return inner_.recv(buffer, source, tag, std::move(about)); });
 }
 
 void ProfiledCommunicator::barrier() {

@@ -148,21 +148,23 @@ Work TracedCommunicator::broadcast(Out buffer, int root) {
   return start(call);
 }
 
-Work TracedCommunicator::send(In buffer, int destination, int tag) {
+Work TracedCommunicator::send(In buffer, int destination, int tag, Subject about) {
   check_buffer(*traced_, CallKind::send, buffer);
   check_rank(*traced_, CallKind::send, destination);
   Call call = make_call(CallKind::send, buffer, {}, buffer.shape.numel());
   call.signature.peer = destination;
   call.tag = tag;
+  call.about = std::move(about);
   return start(call);
 }
 
-Work TracedCommunicator::recv(Out buffer, int source, int tag) {
+Work TracedCommunicator::recv(Out buffer, int source, int tag, Subject about) {
   check_buffer(*traced_, CallKind::recv, buffer);
   check_rank(*traced_, CallKind::recv, source);
   Call call = make_call(CallKind::recv, {nullptr, buffer.dtype, {}}, buffer, buffer.shape.numel());
   call.signature.peer = source;
   call.tag = tag;
+  call.about = std::move(about);
   return start(call);
 }
 

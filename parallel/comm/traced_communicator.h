@@ -40,8 +40,8 @@ class TracedCommunicator final : public Communicator {
   Work all_gather(Out output, In input, Subject about) override;
   Work all_to_all(Out output, In input) override;
   Work broadcast(Out buffer, int root) override;
-  Work send(In buffer, int destination, int tag) override;
-  Work recv(Out buffer, int source, int tag) override;
+  Work send(In buffer, int destination, int tag, Subject about) override;
+  Work recv(Out buffer, int source, int tag, Subject about) override;
   void barrier() override;
   std::unique_ptr<Communicator> split(int color, int key, std::string name) override;
   Out allocate_shared(DType dtype, std::int64_t numel, Subject about) override;

@@ -167,22 +167,6 @@ constexpr std::array<ScheduleKind, 7> kinds = {{
      any, nullptr},
 }};
 
-void check_shape(const ScheduleKind& kind, const PipelineShape& shape) {
-  require(shape.stages >= 1 && shape.microbatches >= 1 && shape.chunks >= 1, ExitCode::usage,
-          "a pipeline needs at least one stage, one microbatch and one chunk, not ", shape.stages,
-          ", ", shape.microbatches, " and ", shape.chunks);
-  const std::int64_t forwards =
-      std::int64_t{shape.stages} * shape.chunks * std::int64_t{shape.microbatches};
-  require(forwards <= most_forwards, ExitCode::usage, "a schedule may have ", most_forwards,
-          " forwards at most, stages x chunks x microbatches", ", not ", forwards);
-  const bool fits = shape.chunks >= kind.least_chunks && shape.chunks <= kind.most_chunks;
-  const std::string bound = kind.most_chunks == kind.least_chunks
-                                ? text(kind.least_chunks)
-                                : text(kind.least_chunks, " or more");
-  require(fits, ExitCode::usage, "schedule ", kind.name, " needs ", bound, " chunk",
-          bound == "1" ? "" : "s", " per rank, not ", shape.chunks);
-}
-
 }  // namespace
 
 std::span<const ScheduleKind> schedule_kinds() { return kinds; }
@@ -200,9 +184,25 @@ const ScheduleKind& schedule_kind(std::string_view name) {
   return *found;
 }
 
+void require_fits(const ScheduleKind& kind, const PipelineShape& shape) {
+  require(shape.stages >= 1 && shape.microbatches >= 1 && shape.chunks >= 1, ExitCode::usage,
+          "a pipeline needs at least one stage, one microbatch and one chunk, not ", shape.stages,
+          ", ", shape.microbatches, " and ", shape.chunks);
+  const std::int64_t forwards =
+      std::int64_t{shape.stages} * shape.chunks * std::int64_t{shape.microbatches};
+  require(forwards <= most_forwards, ExitCode::usage, "a schedule may have ", most_forwards,
+          " forwards at most, stages x chunks x microbatches", ", not ", forwards);
+  const bool fits = shape.chunks >= kind.least_chunks && shape.chunks <= kind.most_chunks;
+  const std::string bound = kind.most_chunks == kind.least_chunks
+                                ? text(kind.least_chunks)
+                                : text(kind.least_chunks, " or more");
+  require(fits, ExitCode::usage, "schedule ", kind.name, " needs ", bound, " chunk",
+          bound == "1" ? "" : "s", " per rank, not ", shape.chunks);
+}
+
 Schedule make_schedule(std::string_view kind, const ScheduleRequest& request) {
   const ScheduleKind& found = schedule_kind(kind);
-  check_shape(found, request.shape);
+  require_fits(found, request.shape);
   if (found.order == nullptr) return search_schedule(request);
   Schedule schedule{request.shape, found.placement, {}};
   for (int rank = 0; rank < request.shape.stages; ++rank)

@@ -29,6 +29,9 @@ std::string schedule_kind_names();
 /// The one of this name; Error(usage) if there is none.
 const ScheduleKind& schedule_kind(std::string_view name);
 
+/// Error(usage) unless there can be a schedule of this kind and shape.
+void require_fits(const ScheduleKind& kind, const PipelineShape& shape);
+
 /// What to make a schedule for: only auto looks at the costs and at memory.
 struct ScheduleRequest {
   PipelineShape shape;

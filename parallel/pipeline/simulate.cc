@@ -19,7 +19,7 @@ class Clock {
         backward_(cells(), never),
         timeline_(schedule.passes.size()) {}
 
-  Timeline run() {
+  PipelineTimeline run() {
     bool moved = true;
     while (moved) {
       moved = false;
@@ -82,7 +82,7 @@ class Clock {
   const Schedule& schedule_;
   std::span<const StageCosts> costs_;
   std::vector<double> forward_, backward_;
-  Timeline timeline_;
+  PipelineTimeline timeline_;
 };
 
 double work_of(const std::vector<TimedPass>& passes) {
@@ -136,6 +136,16 @@ double one_f_one_b_peak(const PipelineShape& shape) {
   return std::min(shape.stages, shape.microbatches);
 }
 
+double bubble_rate(const PipelineTimeline& timeline) {
+  double cost = 0, work = 0;
+  for (const std::vector<TimedPass>& passes : timeline) {
+    if (passes.empty()) continue;
+    cost = std::max(cost, passes.back().end - passes.front().begin);
+    work = std::max(work, work_of(passes));
+  }
+  return cost > 0 ? (cost - work) / cost : 0;
+}
+
 Simulation simulate(const Schedule& schedule, std::span<const StageCosts> costs,
                     double weight_memory) {
   expect(costs.size() == static_cast<std::size_t>(schedule.shape.virtual_stages()),
@@ -143,15 +153,9 @@ Simulation simulate(const Schedule& schedule, std::span<const StageCosts> costs,
          schedule.shape.virtual_stages());
   Simulation result{.timeline = Clock(schedule, costs).run(),
                     .peak_activations = peak_activations(schedule, weight_memory)};
-  double cost = 0, work = 0, last = 0;
-  for (const std::vector<TimedPass>& passes : result.timeline) {
-    if (passes.empty()) continue;
-    cost = std::max(cost, passes.back().end - passes.front().begin);
-    work = std::max(work, work_of(passes));
-    last = std::max(last, passes.back().end);
-  }
-  result.makespan = last;
-  result.bubble_rate = cost > 0 ? (cost - work) / cost : 0;
+  for (const std::vector<TimedPass>& passes : result.timeline)
+    if (!passes.empty()) result.makespan = std::max(result.makespan, passes.back().end);
+  result.bubble_rate = bubble_rate(result.timeline);
   return result;
 }
 

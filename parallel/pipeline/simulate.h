@@ -29,7 +29,7 @@ struct TimedPass {
 };
 
 /// A schedule in time, simulated or measured.
-using Timeline = std::vector<std::vector<TimedPass>>;  // by rank, in order
+using PipelineTimeline = std::vector<std::vector<TimedPass>>;  // by rank, in order
 
 /// What is kept of a microbatch between B and W, the inputs of products with weights and their
 /// gradients, as a part of all its activations, which are kept from F to B: about a half; 0.37 to
@@ -38,7 +38,7 @@ constexpr double usual_weight_memory = 0.5;
 
 /// What a schedule comes to.
 struct Simulation {
-  Timeline timeline;
+  PipelineTimeline timeline;
   double makespan = 0;  ///< from the first begin to the last end
   /// (cost - work) / cost, with cost the longest time from a rank's first begin to its last end and
   /// work that of the busiest rank, which is m (T_F + T_B + T_W) where all are equal (Zero Bubble
@@ -49,6 +49,9 @@ struct Simulation {
   /// of W; each of the rank's chunks holds an equal part.
   std::vector<double> peak_activations;
 };
+
+/// The bubble rate of a timeline, as Simulation has it.
+double bubble_rate(const PipelineTimeline& timeline);
 
 /// Runs the schedule against the clock: a pass begins when the rank is free and its input has
 /// arrived. The schedule must be valid; one that deadlocks is an internal Error.

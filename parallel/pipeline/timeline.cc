@@ -17,7 +17,7 @@ struct Span {
   double length() const { return end - begin; }
 };
 
-Span span_of(const Timeline& timeline) {
+Span span_of(const PipelineTimeline& timeline) {
   Span span{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
   for (const std::vector<TimedPass>& passes : timeline)
     for (const TimedPass& timed : passes) {
@@ -134,7 +134,7 @@ std::string drawn(const TimedPass& timed, std::size_t rank, const Plot& plot,
 
 }  // namespace
 
-std::string timeline_text(const Timeline& timeline, int columns, int chunks) {
+std::string timeline_text(const PipelineTimeline& timeline, int columns, int chunks) {
   const Span span = span_of(timeline);
   const auto column = [&](double time) {
     return static_cast<std::size_t>(std::lround((time - span.begin) / span.length() * columns));
@@ -152,7 +152,7 @@ std::string timeline_text(const Timeline& timeline, int columns, int chunks) {
   return out;
 }
 
-std::string timeline_svg(const Timeline& timeline, const TimelinePicture& picture) {
+std::string timeline_svg(const PipelineTimeline& timeline, const TimelinePicture& picture) {
   const double height = top + static_cast<double>(timeline.size()) * row_height + bottom;
   const double width = left + plot_width + right;
   const Plot plot{span_of(timeline), height};

@@ -15,10 +15,10 @@ struct TimelinePicture {
 
 /// The timeline in `columns` characters per rank, wide as the time it takes: passes by their names,
 /// where these fit, else by their letters; dots where the rank waits.
-std::string timeline_text(const Timeline& timeline, int columns, int chunks);
+std::string timeline_text(const PipelineTimeline& timeline, int columns, int chunks);
 
 /// The timeline as a self-contained SVG: a row per rank, passes with their microbatches, a time
 /// axis, a legend. Later chunks are paler. Readable on light and dark pages.
-std::string timeline_svg(const Timeline& timeline, const TimelinePicture& picture);
+std::string timeline_svg(const PipelineTimeline& timeline, const TimelinePicture& picture);
 
 }  // namespace boostr

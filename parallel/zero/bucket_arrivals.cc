@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "parallel/zero/gradients.h"
 
 namespace boostr {
@@ -15,15 +17,17 @@ BucketArrivals::~BucketArrivals() {
     for (FlatLayout::Place place : layout.places) place.parameter.set_on_grad(nullptr);
 }
 
-void BucketArrivals::expect() {
+void BucketArrivals::expect(std::size_t chunk) {
   expecting_ = true;
-  not_started_ = layouts_.size();
-  for (std::size_t bucket = 0; bucket < layouts_.size(); ++bucket)
+  const auto of_chunk = std::ranges::equal_range(layouts_, chunk, {}, &FlatLayout::chunk);
+  first_ = static_cast<std::size_t>(of_chunk.begin() - layouts_.begin());
+  not_started_ = first_ + of_chunk.size();
+  for (std::size_t bucket = first_; bucket < not_started_; ++bucket)
     missing_[bucket] = layouts_[bucket].places.size();
 }
 
 void BucketArrivals::complete() {
-  for (std::size_t bucket = 0; bucket < not_started_; ++bucket) {
+  for (std::size_t bucket = first_; bucket < not_started_; ++bucket) {
     for (FlatLayout::Place place : layouts_[bucket].places)
       if (!place.parameter.has_grad()) place.parameter.set_zero_grad();
     missing_[bucket] = 0;
@@ -40,7 +44,7 @@ void BucketArrivals::arrived(std::size_t bucket) {
 }
 
 void BucketArrivals::start_full_buckets() {
-  for (; not_started_ > 0 && missing_[not_started_ - 1] == 0; --not_started_)
+  for (; not_started_ > first_ && missing_[not_started_ - 1] == 0; --not_started_)
     start_(not_started_ - 1);
 }
 

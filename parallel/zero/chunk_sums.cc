@@ -6,15 +6,17 @@
 
 namespace boostr {
 
-ChunkSums::ChunkSums(const std::vector<FlatLayout>& layouts, Communicator& group,
-                     Communicator& model_group)
-    : group_(group), model_group_(model_group), runs_(layouts.empty() ? 0 : layouts[0].pieces) {
-  for (const FlatLayout& layout : layouts) {
+ChunkSums::ChunkSums(const ModelShare& share, const std::vector<FlatLayout>& layouts,
+                     Communicator& group, Communicator& model_group)
+    : group_(group),
+      model_group_(model_group),
+      num_parameters_(share.all.size()),
+      runs_(layouts.empty() ? 0 : layouts[0].pieces) {
+  for (const FlatLayout& layout : layouts)
     for (int piece = 0; piece < layout.pieces; ++piece)
       for (const FlatPart& part : parts_of_piece(layout, piece))
-        runs_[piece].push_back({parameters_.size() + part.place, num_norm_chunks(part.numel)});
-    for (const FlatLayout::Place& place : layout.places) parameters_.push_back(place.parameter);
-  }
+        runs_[piece].push_back({share.index_of(part.parameter), num_norm_chunks(part.numel),
+                                part.parameter.shard().copy == 0});
   for (const std::vector<Run>& runs : runs_) {
     std::int64_t chunks = 0;
     for (const Run& run : runs) chunks += run.count;
@@ -35,16 +37,13 @@ std::vector<double> ChunkSums::per_parameter(std::span<const double> mine,
         .all_gather(Out{all.data(), DType::f64, Shape{static_cast<std::int64_t>(all.size())}},
                     In{padded.data(), DType::f64, Shape{piece_numel}})
         .wait();
-  std::vector<double> sums(parameters_.size() * static_cast<std::size_t>(width));
+  std::vector<double> sums(num_parameters_ * static_cast<std::size_t>(width));
   for (std::size_t rank = 0; rank < runs_.size(); ++rank) {
     const double* value = all.data() + static_cast<std::int64_t>(rank) * piece_numel;
     for (const Run& run : runs_[rank])
       for (std::int64_t i = 0; i < run.count * width; ++i, ++value)
-        sums[run.parameter * static_cast<std::size_t>(width) + i % width] += *value;
+        if (run.counts) sums[run.parameter * static_cast<std::size_t>(width) + i % width] += *value;
   }
-  // A copy of what another rank holds does not count again.
-  for (std::size_t i = 0; i < sums.size(); ++i)
-    if (parameters_[i / static_cast<std::size_t>(width)].shard().copy != 0) sums[i] = 0;
   model_group_
       .all_reduce(Out{sums.data(), DType::f64, Shape{static_cast<std::int64_t>(sums.size())}})
       .wait();

@@ -61,9 +61,29 @@ Subject subject(std::string_view what, const std::vector<FlatLayout>& layouts, s
       places.size() > 1 ? " to " : "", places.size() > 1 ? places.back().parameter.name() : ""));
 }
 
-std::vector<FlatLayout> bucket_layouts(const std::vector<std::vector<Parameter>>& units, int pieces,
-                                       std::int64_t bucket_bytes) {
-  std::vector<FlatLayout> layouts;
+ModelShare::ModelShare(std::vector<ParameterUnit> units) : chunks{std::move(units)} {
+  for (const ParameterUnit& unit : chunks.front()) all.insert(all.end(), unit.begin(), unit.end());
+}
+
+std::vector<ParameterUnit> ModelShare::units() const {
+  std::vector<ParameterUnit> all_units;
+  for (const std::vector<ParameterUnit>& units : chunks)
+    all_units.insert(all_units.end(), units.begin(), units.end());
+  return all_units;
+}
+
+std::size_t ModelShare::index_of(const Parameter& parameter) const {
+  auto found = std::ranges::find(all, parameter);
+  if (found == all.end()) found = std::ranges::find(all, parameter.name(), &Parameter::name);
+  expect(found != all.end(), "'", parameter.name(), "' is no parameter of the model");
+  return static_cast<std::size_t>(found - all.begin());
+}
+
+namespace {
+
+/// Appends the layouts of a unit.
+void lay_out(std::vector<FlatLayout>& layouts, const ParameterUnit& unit, int pieces,
+             std::int64_t bucket_bytes) {
   std::vector<Parameter> bucket;
   std::int64_t bytes = 0;
   const auto close = [&] {
@@ -71,15 +91,26 @@ std::vector<FlatLayout> bucket_layouts(const std::vector<std::vector<Parameter>>
     bucket.clear();
     bytes = 0;
   };
-  for (const std::vector<Parameter>& unit : units) {
-    for (const Parameter& parameter : unit) {
-      const std::int64_t size =
-          parameter.numel() * static_cast<std::int64_t>(size_of(accumulator_of(parameter.dtype())));
-      if (bytes + size > bucket_bytes) close();
-      bucket.push_back(parameter);
-      bytes += size;
-    }
-    close();
+  for (const Parameter& parameter : unit) {
+    const std::int64_t size =
+        parameter.numel() * static_cast<std::int64_t>(size_of(accumulator_of(parameter.dtype())));
+    if (bytes + size > bucket_bytes) close();
+    bucket.push_back(parameter);
+    bytes += size;
+  }
+  close();
+}
+
+}  // namespace
+
+std::vector<FlatLayout> bucket_layouts(const ModelShare& share, int pieces,
+                                       std::int64_t bucket_bytes) {
+  std::vector<FlatLayout> layouts;
+  for (std::size_t chunk = 0; chunk < share.chunks.size(); ++chunk) {
+    const std::size_t first = layouts.size();
+    for (const ParameterUnit& unit : share.chunks[chunk])
+      lay_out(layouts, unit, pieces, bucket_bytes);
+    for (FlatLayout& layout : std::span(layouts).subspan(first)) layout.chunk = chunk;
   }
   return layouts;
 }

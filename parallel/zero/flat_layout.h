@@ -22,6 +22,7 @@ struct FlatLayout {
   std::vector<Place> places;
   int pieces = 1;
   std::int64_t piece_numel = 0;
+  std::size_t chunk = 0;  ///< of the model, whose backward fills this
 
   std::int64_t numel() const { return piece_numel * pieces; }
   /// The piece that this rank of the group holds: an only piece is everybody's.
@@ -56,9 +57,29 @@ Tensor piece_of(const FlatLayout& layout, const Tensor& whole, int rank);
 /// about.
 Subject subject(std::string_view what, const std::vector<FlatLayout>& layouts, std::size_t index);
 
-/// One layout after another for each unit: units are never mixed, and a unit is cut before the
-/// parameter that would take its gradients beyond `bucket_bytes`.
-std::vector<FlatLayout> bucket_layouts(const std::vector<std::vector<Parameter>>& units, int pieces,
+/// Parameters that are used together, in order of use.
+using ParameterUnit = std::vector<Parameter>;
+
+/// What a rank holds of a model.
+struct ModelShare {
+  ModelShare() = default;
+  /// All of it, as one chunk.
+  ModelShare(std::vector<ParameterUnit> units);  // NOLINT(google-explicit-constructor)
+
+  std::vector<std::vector<ParameterUnit>> chunks;  ///< in order of use
+  /// Every parameter of the whole model once, in order of use, also what other ranks hold: the same
+  /// on all of them.
+  std::vector<Parameter> all;
+
+  /// Of all chunks.
+  std::vector<ParameterUnit> units() const;
+  /// Which of `all` a parameter of the chunks is, or is a copy of.
+  std::size_t index_of(const Parameter& parameter) const;
+};
+
+/// One layout after another for each unit of each chunk: units are never mixed, and a unit is cut
+/// before the parameter that would take its gradients beyond `bucket_bytes`.
+std::vector<FlatLayout> bucket_layouts(const ModelShare& share, int pieces,
                                        std::int64_t bucket_bytes);
 
 }  // namespace boostr

@@ -22,8 +22,8 @@ struct DataParallelGroups {
 class Gradients {
  public:
   virtual ~Gradients() = default;
-  /// The next backward delivers gradients of this step, the last ones if `last`.
-  virtual void expect_backward(bool last) = 0;
+  /// The backward that comes next delivers gradients of `chunk`, the last of this step if `last`.
+  virtual void expect_backward(std::size_t chunk, bool last) = 0;
   /// Every owned gradient is the sum over ranks and microbatches when this returns; a parameter
   /// that got none counts as zero.
   virtual void finish() = 0;
@@ -31,9 +31,9 @@ class Gradients {
   virtual const Tensor& owned(std::size_t bucket) const = 0;
 };
 
-/// Counts what a backward delivers to each bucket, and calls `start` for full ones, from the last
-/// to the first: the order in which a backward fills them, and the same on every rank whatever
-/// arrives there. What is in flight in `group` moves on with every gradient.
+/// Counts what the backward of a chunk delivers to each of its buckets, and calls `start` for full
+/// ones, from the last to the first: the order in which a backward fills them, and the same on every
+/// rank whatever arrives there. What is in flight in `group` moves on with every gradient.
 class BucketArrivals {
  public:
   BucketArrivals(const std::vector<FlatLayout>& layouts, Communicator& group,
@@ -42,10 +42,10 @@ class BucketArrivals {
   BucketArrivals& operator=(const BucketArrivals&) = delete;
   ~BucketArrivals();
 
-  /// From now on gradients count.
-  void expect();
+  /// From now on gradients of the chunk count.
+  void expect(std::size_t chunk);
   bool expecting() const { return expecting_; }
-  /// Starts the buckets that are not full, missing gradients as zeros, and stops counting.
+  /// Starts the chunk's buckets that are not full, missing gradients as zeros, and stops counting.
   void complete();
 
  private:
@@ -56,7 +56,8 @@ class BucketArrivals {
   Communicator& group_;
   std::function<void(std::size_t)> start_;
   std::vector<std::size_t> missing_;
-  std::size_t not_started_ = 0;  ///< buckets [0, not_started_) are still to come
+  std::size_t first_ = 0;        ///< bucket of the chunk
+  std::size_t not_started_ = 0;  ///< buckets [first_, not_started_) are still to come
   bool expecting_ = false;
 };
 

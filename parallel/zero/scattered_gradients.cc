@@ -62,9 +62,9 @@ class ScatteredGradients final : public Gradients {
       }
   }
 
-  void expect_backward(bool /*last*/) override {
+  void expect_backward(std::size_t chunk, bool /*last*/) override {
     if (arrivals_.expecting()) complete_backward();
-    arrivals_.expect();
+    arrivals_.expect(chunk);
   }
 
   void finish() override {

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "parallel/zero/gradients.h"
 
 namespace boostr {
@@ -7,6 +9,7 @@ class WholeGradients final : public Gradients {
  public:
   WholeGradients(const std::vector<FlatLayout>& layouts, const DataParallelGroups& groups)
       : groups_(groups),
+        num_chunks_(layouts.empty() ? 0 : layouts.back().chunk + 1),
         arrivals_(layouts, groups.shard, [this](std::size_t bucket) { start(bucket); }) {
     for (std::size_t i = 0; i < layouts.size(); ++i) {
       buckets_.push_back(make(layouts[i]));
@@ -14,13 +17,18 @@ class WholeGradients final : public Gradients {
     }
   }
 
-  void expect_backward(bool last) override {
-    if (last) arrivals_.expect();
+  void expect_backward(std::size_t chunk, bool last) override {
+    if (arrivals_.expecting()) arrivals_.complete();
+    if (!last) return;
+    arrivals_.expect(chunk);
+    ended_.insert(chunk);
   }
 
   void finish() override {
-    expect(arrivals_.expecting(), "zero: no backward was announced as the last of this step");
-    arrivals_.complete();
+    expect(ended_.size() == num_chunks_, "zero: of ", num_chunks_, " chunks, ", ended_.size(),
+           " had a backward that was announced as the last of this step");
+    if (arrivals_.expecting()) arrivals_.complete();
+    ended_.clear();
     while (!scattering_.empty()) sum_over_replicas();
     for (Bucket& bucket : buckets_) bucket.work.wait();
   }
@@ -70,6 +78,8 @@ class WholeGradients final : public Gradients {
   DataParallelGroups groups_;
   std::vector<Bucket> buckets_;
   std::deque<std::size_t> scattering_;  ///< buckets that are being summed over the first group
+  std::size_t num_chunks_;
+  std::set<std::size_t> ended_;  ///< chunks whose last backward of the step was announced
   BucketArrivals arrivals_;
 };
 

@@ -4,11 +4,11 @@
 
 namespace boostr {
 
-Zero::Zero(const std::vector<std::vector<Parameter>>& units, const DataParallelGroups& groups,
-           Communicator& model_group, const ZeroOptions& options)
-    : layouts_(bucket_layouts(units, options.stage == 0 ? 1 : groups.shard.size(),
+Zero::Zero(const ModelShare& share, const DataParallelGroups& groups, Communicator& model_group,
+           const ZeroOptions& options)
+    : layouts_(bucket_layouts(share, options.stage == 0 ? 1 : groups.shard.size(),
                               options.bucket_bytes)),
-      sums_(layouts_, groups.shard, model_group) {
+      sums_(share, layouts_, groups.shard, model_group) {
   require(options.stage >= 0 && options.stage <= 3, ExitCode::usage, "zero_stage ", options.stage,
           " does not exist; choose 0, 1, 2 or 3");
   // A group of one has nothing to divide: its only piece is the whole.
@@ -27,14 +27,12 @@ Zero::Zero(const std::vector<std::vector<Parameter>>& units, const DataParallelG
   const int among_them = options.stage == 0 ? groups.shard.rank() : 0;
   owners_ = {groups.replicate.rank() * piece_owners + among_them,
              groups.replicate.size() * piece_owners};
-  std::size_t before = 0;  // parameters of earlier buckets
   for (std::size_t bucket = 0; bucket < layouts_.size(); ++bucket) {
     const FlatLayout& layout = layouts_[bucket];
     for (const FlatPart& part : parts_of_piece(layout, layout.piece_of(groups.shard.rank())))
-      owned_.push_back({part.parameter, before + part.place, part.begin, part.numel,
+      owned_.push_back({part.parameter, share.index_of(part.parameter), part.begin, part.numel,
                         values_->owned(bucket).rows(part.piece_begin, part.numel),
                         gradients_->owned(bucket).rows(part.piece_begin, part.numel)});
-    before += layout.places.size();
   }
 }
 

@@ -14,7 +14,7 @@ namespace boostr {
 /// local value.
 struct OwnedSlice {
   Parameter parameter;
-  std::size_t index = 0;  ///< of the parameter among all
+  std::size_t index = 0;  ///< of the parameter among ModelShare::all
   std::int64_t begin = 0;
   std::int64_t numel = 0;
   Tensor value;  ///< those elements, flat, in the parameter's type
@@ -34,25 +34,26 @@ struct ZeroOptions {
 /// of one does nothing. At stages 2 and 3 gradients and parameters move while they are used, so that
 /// every rank must use the same ones in the same order.
 ///
-///     for each microbatch: zero.expect_backward(is_last); backward(...);
+///     for each microbatch and chunk: zero.expect_backward(chunk, is_last); backward(...);
 ///     zero.reduce_gradients();      // waits for what is in flight
 ///     optimizer over owned() ...
 ///     zero.gather_parameters();
 class Zero {
  public:
-  /// Lays out `units`, in order of use: parameters that are used together. Their values are
-  /// undefined afterwards, until owned() was written and gathered. The ranks of `model_group` hold
-  /// different parts or copies of the parameters. Collective. The groups must outlive it, and it
-  /// the graphs that use the parameters.
-  Zero(const std::vector<std::vector<Parameter>>& units, const DataParallelGroups& groups,
-       Communicator& model_group, const ZeroOptions& options);
+  /// Lays out the chunks of `share`. Their parameters' values are undefined afterwards, until
+  /// owned() was written and gathered. The ranks of `groups` hold the same share, those of
+  /// `model_group` different ones, or different parts or copies of the parameters. Collective. The
+  /// groups must outlive it, and it the graphs that use the parameters.
+  Zero(const ModelShare& share, const DataParallelGroups& groups, Communicator& model_group,
+       const ZeroOptions& options);
   Zero(const Zero&) = delete;
   Zero& operator=(const Zero&) = delete;
 
-  /// The next backward delivers gradients of this step, the last ones if `last`.
-  void expect_backward(bool last) { gradients_->expect_backward(last); }
+  /// The backward that comes next delivers gradients of `chunk`, the last of this step if `last`.
+  /// The one before is over.
+  void expect_backward(std::size_t chunk, bool last) { gradients_->expect_backward(chunk, last); }
   /// The gradients of owned() are the sums over ranks and microbatches when this returns; a
-  /// parameter that got none counts as zero.
+  /// parameter that got none counts as zero. The last backward of every chunk is over.
   void reduce_gradients();
   /// What this rank updates.
   const std::vector<OwnedSlice>& owned() const { return owned_; }

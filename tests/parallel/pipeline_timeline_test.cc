@@ -17,7 +17,7 @@ std::size_t count(const std::string& words, const std::string& part) {
 }
 
 TEST(PipelineTimeline, IsAsWideAsTheTimeThatPassesTake) {
-  const Timeline timeline = simulated("1f1b", {2, 2, 1}, times).timeline;
+  const PipelineTimeline timeline = simulated("1f1b", {2, 2, 1}, times).timeline;
   EXPECT_EQ(timeline_text(timeline, 24, 1),
             "0 F0F1......BW0---..BW1---\n"
             "1 ..F0BW0---F1BW1---......\n")
@@ -28,17 +28,17 @@ TEST(PipelineTimeline, IsAsWideAsTheTimeThatPassesTake) {
 }
 
 TEST(PipelineTimeline, ShowsChunksAndHalves) {
-  const Timeline timeline = simulated("zb_v", {1, 1, 2}, times).timeline;
+  const PipelineTimeline timeline = simulated("zb_v", {1, 1, 2}, times).timeline;
   EXPECT_EQ(timeline_text(timeline, 40, 2), "0 F0.0-F0.1-B0.1------W0.1-B0.0------W0.0-\n");
 }
 
 TEST(PipelineTimeline, IsDrawnFromItsFirstBegin) {
-  const Timeline measured = {{{{PassKind::forward, 0}, 100, 101}}, {}};
+  const PipelineTimeline measured = {{{{PassKind::forward, 0}, 100, 101}}, {}};
   EXPECT_EQ(timeline_text(measured, 4, 1), "0 F0--\n1 ....\n");
 }
 
 TEST(PipelineTimeline, IsAPictureOfEveryPass) {
-  const Timeline timeline = simulated("zb_v", {3, 4, 2}, times).timeline;
+  const PipelineTimeline timeline = simulated("zb_v", {3, 4, 2}, times).timeline;
   const std::string svg = timeline_svg(timeline, {.title = "a<b & c", .unit = "ms", .chunks = 2});
   EXPECT_EQ(svg.find("<svg xmlns='http://www.w3.org/2000/svg'"), 0u);
   EXPECT_NE(svg.find("a&lt;b &amp; c"), std::string::npos);

@@ -115,9 +115,9 @@ TEST_P(ZeroStages, SumsGradientsOverRanksAndMicrobatchesOnce) {
     const int ranks = mesh.dp().size();
     for (int step = 0; step < 2; ++step) {
       for (Parameter& parameter : parameters) parameter.zero_grad();
-      zero.expect_backward(false);
+      zero.expect_backward(0, false);
       backward_of_squares(parameters, 1.0 + mesh.dp().rank());
-      zero.expect_backward(true);
+      zero.expect_backward(0, true);
       backward_of_squares(parameters, 16.0);
       zero.reduce_gradients();
       const double factor = ranks * (ranks + 1) / 2 + 16.0 * ranks;
@@ -135,7 +135,7 @@ TEST_P(ZeroStages, UseWhatWasUpdated) {
   run([](Mesh&, std::vector<Parameter> parameters, Zero& zero) {
     for (int step = 1; step <= 3; ++step) {
       for (Parameter& parameter : parameters) parameter.zero_grad();
-      zero.expect_backward(true);
+      zero.expect_backward(0, true);
       backward_of_squares(parameters, 1.0);
       zero.reduce_gradients();
       for (const OwnedSlice& slice : zero.owned())
@@ -151,7 +151,7 @@ TEST_P(ZeroStages, AParameterThatGotNoGradientCountsAsZero) {
   run([](Mesh& mesh, const std::vector<Parameter>& parameters, Zero& zero) {
     // Where gradients and parameters move during the backward all ranks must run the same one.
     const int ranks = GetParam().stage < 2 ? 1 : mesh.dp().size();
-    zero.expect_backward(true);
+    zero.expect_backward(0, true);
     if (mesh.dp().rank() < ranks) backward_of_squares({parameters[1], parameters[3]}, 4.0);
     zero.reduce_gradients();
     for (const OwnedSlice& slice : zero.owned()) {
@@ -242,7 +242,7 @@ std::string message_of_hang(int stage, Use&& use) {
 TEST(Zero, NamesTheBucketWhoseGradientsARankDoesNotDeliver) {
   for (const int stage : {0, 1, 2, 3}) {
     const std::string message = message_of_hang(stage, [](const auto& units, Zero& zero) {
-      zero.expect_backward(true);
+      zero.expect_backward(0, true);
       zero.reduce_gradients();
       (void)units;
     });

@@ -33,7 +33,8 @@ class Owned {
     fill(w().grad(), grad);
   }
   explicit Owned(std::vector<Parameter> parameters)
-      : parameters_(std::move(parameters)), zero_({parameters_}, {*world_, *world_}, *world_, {}) {}
+      : parameters_(std::move(parameters)),
+        zero_(ModelShare({parameters_}), {*world_, *world_}, *world_, {}) {}
 
   const Parameter& w() const { return parameters_.front(); }
   Optimizer optimizer(const OptimizerSection& section, const std::string& offload_path = "") const {
@@ -138,7 +139,7 @@ TEST(Optimizer, UpdatesOnlyTheOwnedSlice) {
   run_ranks(2, [](Communicator& world) {
     const auto alone = self_world();
     Parameter p({2 * norm_chunk}, DType::f32, {});
-    Zero zero({{p}}, {world, *alone}, *alone, {.stage = 1});
+    Zero zero(ModelShare({{p}}), {world, *alone}, *alone, {.stage = 1});
     fill(p.value(), 1.0);
     fill(p.grad(), 1.0);
     Optimizer optimizer(section("SGD"), zero);

@@ -49,5 +49,24 @@ TEST(RecipeRanks, RefuseABatchThatTheRanksCannotShare) {
   EXPECT_THAT(ranks_refusal(2, {"training.global_batch_size=8"}), ElementsAre());
 }
 
+TEST(RecipeRanks, RefuseAPipelineThatDoesNotFit) {
+  const auto refusal_of = [](const std::vector<std::string>& more) {
+    std::vector<std::string> overrides = {"training.global_batch_size=8"};
+    for (const std::string& key : more) overrides.push_back("parallelism.pipeline_parallel_" + key);
+    return ranks_refusal(2, overrides);
+  };
+  const std::string key =
+      "override 'parallelism.pipeline_parallel_schedule=zb_v': error: "
+      "parallelism.pipeline_parallel_schedule: ";
+  EXPECT_THAT(refusal_of({"degree=2", "schedule=zb_v"}), ElementsAre());
+  EXPECT_THAT(refusal_of({"degree=2", "schedule=zb_v", "chunks=3"}),
+              ElementsAre(key + "schedule zb_v needs 2 chunks per rank, not 3"));
+  // Two layers, the embedding and the head are four links.
+  EXPECT_THAT(refusal_of({"degree=2", "schedule=interleaved_1f1b", "chunks=3"}),
+              ElementsAre(testing::HasSubstr("cannot be cut into 6 parts")));
+  EXPECT_THAT(refusal_of({"degree=2", "schedule=nowhere.csv"}),
+              ElementsAre(testing::HasSubstr("nowhere.csv")));
+}
+
 }  // namespace
 }  // namespace boostr

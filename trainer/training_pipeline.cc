@@ -1,0 +1,131 @@
+#include "trainer/training_pipeline.h"
+
+#include <utility>
+
+namespace boostr {
+namespace {
+
+ActivationCheckpoint mode_named(const std::string& name) {
+  if (name == "none") return ActivationCheckpoint::none;
+  if (name == "selective") return ActivationCheckpoint::selective;
+  if (name == "full") return ActivationCheckpoint::full;
+  throw Error(ExitCode::usage, text("unknown activation_checkpoint.mode '", name,
+                                    "'; choose none, selective or full"));
+}
+
+Tensor token_tensor(const std::vector<std::int32_t>& tokens, const Batch& batch) {
+  return Tensor::of(Shape{batch.batch, batch.seq_len}, tokens);
+}
+
+Microbatch microbatch_of(const Batch& batch) {
+  Microbatch microbatch{
+      token_tensor(batch.input_ids, batch), token_tensor(batch.targets, batch), {}};
+  if (!batch.documents.empty()) microbatch.documents = token_tensor(batch.documents, batch);
+  return microbatch;
+}
+
+/// A batch in a model's parts.
+class BatchChunks final : public PipelineChunks {
+ public:
+  BatchChunks(const Model& model, ActivationCheckpoint mode, std::vector<ModelPart> parts,
+              const Batch& batch, std::int64_t rows, double scale, Zero* zero)
+      : model_(model),
+        mode_(mode),
+        parts_(std::move(parts)),
+        batch_(batch),
+        rows_(rows),
+        scale_(scale),
+        zero_(zero) {}
+
+  Tensor forward(int chunk, int microbatch, const Tensor& input) override {
+    const Microbatch tokens = microbatch_of(batch_.rows(microbatch * rows_, rows_));
+    const ModelPart& part = parts_[static_cast<std::size_t>(chunk)];
+    const Tensor stream = forward_part(model_, part, input, tokens, mode_);
+    if (!part.ends) return stream;
+    const Tensor loss = model_.loss(stream, tokens, scale_);
+    loss_ += loss.item();
+    return loss;
+  }
+
+  void expect_weight_gradients(int chunk, bool last) override {
+    zero_->expect_backward(static_cast<std::size_t>(chunk), last);
+  }
+
+  double loss() const { return loss_; }
+
+ private:
+  const Model& model_;
+  ActivationCheckpoint mode_;
+  std::vector<ModelPart> parts_;
+  const Batch& batch_;
+  std::int64_t rows_;  ///< of a microbatch
+  double scale_;
+  Zero* zero_;  ///< null where no gradients are asked for
+  double loss_ = 0;
+};
+
+/// What a rank holds; the model's ends are separated where they run apart.
+ModelShare share_of(Model& model, const std::vector<ModelPart>& held, bool is_cut) {
+  ModelShare share;
+  share.all = parameters(model);
+  if (is_cut) model.separate_ends();
+  for (const ModelPart& part : held) share.chunks.push_back(parameter_units(model, part));
+  return share;
+}
+
+std::optional<Parameter> parameter_named(Model& model, const ModelPart& part,
+                                         const std::string& name) {
+  std::optional<Parameter> found;
+  model.visit(part, [&](const std::string& visited, Parameter& parameter) {
+    if (visited == name) found = parameter;
+  });
+  return found;
+}
+
+/// The parameter that the first and the last virtual stage share, if there is one.
+std::optional<TiedParameter> tied_parameter(Model& model, const PipelineLayout& layout,
+                                            Communicator& group) {
+  const std::vector<ModelPart>& parts = layout.parts;
+  if (parts.size() == 1) return std::nullopt;
+  std::optional<TiedParameter::Copies> copies;
+  model.visit(parts.front(), [&](const std::string& name, Parameter& first) {
+    if (const auto last = parameter_named(model, parts.back(), name))
+      copies = {first, *last, layout.schedule.place(0).rank,
+                layout.schedule.place(static_cast<int>(parts.size()) - 1).rank};
+  });
+  if (!copies) return std::nullopt;
+  if (group.rank() != copies->first_rank) copies->first = {};
+  if (group.rank() != copies->last_rank) copies->last = {};
+  return TiedParameter(group, *copies);
+}
+
+}  // namespace
+
+TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype)
+    : model_(model),
+      mode_(mode_named(recipe.activation_checkpoint.mode)),
+      rows_(recipe.training.micro_batch_size),
+      layout_(pipeline_layout(
+          recipe.parallelism, model.num_layers(), model.chain_costs(recipe.training.seq_len),
+          static_cast<int>(recipe.training.global_batch_size / (rows_ * mesh.dp().size())))),
+      forwards_(forwards_of(layout_.schedule)),
+      held_(layout_.parts_of(mesh.pp().rank())),
+      share_(share_of(model, held_, layout_.parts.size() > 1)),
+      tied_(tied_parameter(model, layout_, mesh.pp())),
+      runner_(mesh.pp(), {model.stream_shape(rows_, recipe.training.seq_len), dtype}) {}
+
+double TrainingPipeline::train(const Batch& batch, double scale, Zero& zero) {
+  BatchChunks chunks(model_, mode_, held_, batch, rows_, scale, &zero);
+  runner_.run(layout_.schedule, chunks);
+  zero.reduce_gradients();
+  if (tied_) tied_->sum_gradients(zero);
+  return chunks.loss();
+}
+
+double TrainingPipeline::evaluate(const Batch& batch) {
+  BatchChunks chunks(model_, mode_, held_, batch, rows_, 1.0, nullptr);
+  runner_.run(forwards_, chunks);
+  return chunks.loss();
+}
+
+}  // namespace boostr

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "models/model.h"
+#include "parallel/mesh.h"
+#include "parallel/pipeline/runner.h"
+#include "parallel/pipeline/tied_parameter.h"
+#include "parallel/zero/zero.h"
+#include "trainer/data/batch.h"
+#include "trainer/pipeline_layout.h"
+#include "trainer/recipe.h"
+
+namespace boostr {
+
+/// A model cut for the pipeline of a mesh: which parts this rank holds, and the way of its share of
+/// a global batch through them. A pipeline of one stage is plain accumulation of gradients over
+/// microbatches.
+class TrainingPipeline {
+ public:
+  /// Lays the pipeline out; `model`, `mesh` must outlive it. Error(usage) if the recipe's schedule
+  /// does not fit. Collective over the pipeline.
+  TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype);
+
+  /// What ZeRO lays out on this rank.
+  const ModelShare& share() const { return share_; }
+  const PipelineLayout& layout() const { return layout_; }
+
+  /// Forward and backward of this rank's chunks over the batch's microbatches, and the reduction of
+  /// their gradients. Returns scale * the sum of the batch's cross entropies on the rank that holds
+  /// the head, 0 on the others. Collective.
+  double train(const Batch& batch, double scale, Zero& zero);
+  /// Forward alone: the sum of the cross entropies likewise.
+  double evaluate(const Batch& batch);
+
+  /// The last of these as it ran, on all stages. Collective over them.
+  PipelineTimeline gather_timeline() const { return runner_.gather_timeline(); }
+
+ private:
+  Model& model_;
+  ActivationCheckpoint mode_;
+  std::int64_t rows_;  ///< of a microbatch
+  PipelineLayout layout_;
+  Schedule forwards_;
+  std::vector<ModelPart> held_;
+  ModelShare share_;
+  std::optional<TiedParameter> tied_;
+  PipelineRunner runner_;
+};
+
+}  // namespace boostr
