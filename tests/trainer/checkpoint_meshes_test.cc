@@ -20,12 +20,19 @@ namespace {
 
 struct MeshCase {
   const char* name;
-  int ranks, zero_stage, tensor_parallel;
+  int ranks, zero_stage, tensor_parallel, stages = 1;
+  const char* schedule = "1f1b";
 };
-constexpr std::array meshes = {MeshCase{"one", 1, 0, 1},       MeshCase{"dp2", 2, 0, 1},
-                               MeshCase{"dp4_zero1", 4, 1, 1}, MeshCase{"dp4_zero3", 4, 3, 1},
-                               MeshCase{"tp2", 2, 0, 2},       MeshCase{"dp2_tp2_zero2", 4, 2, 2},
-                               MeshCase{"dp3_zero3", 3, 3, 1}};
+constexpr std::array meshes = {MeshCase{"one", 1, 0, 1},
+                               MeshCase{"dp2", 2, 0, 1},
+                               MeshCase{"dp4_zero1", 4, 1, 1},
+                               MeshCase{"dp4_zero3", 4, 3, 1},
+                               MeshCase{"tp2", 2, 0, 2},
+                               MeshCase{"dp2_tp2_zero2", 4, 2, 2},
+                               MeshCase{"dp3_zero3", 3, 3, 1},
+                               MeshCase{"pp2", 2, 0, 1, 2, "zb_h1"},
+                               MeshCase{"pp2_dp2_zero3", 4, 3, 1, 2, "zb_v"},
+                               MeshCase{"pp4_tp2", 8, 0, 2, 4, "1f1b"}};
 
 constexpr int steps_before = 4, steps_after = 20;
 
@@ -80,9 +87,8 @@ class Runs {
   Runs() { write_text(folder_.path() / "text.txt", prose()); }
 
   Recipe recipe_on(const MeshCase& mesh) const {
-    return parse_recipe(
-               "r.yaml",
-               text(R"(
+    return parse_recipe("r.yaml",
+                        text(R"(
 output: /nonexistent/run
 model: {vocab_size: 263, hidden_size: 48, num_hidden_layers: 2, num_attention_heads: 4,
   num_key_value_heads: 2, intermediate_size: 150, tie_word_embeddings: true}
@@ -91,10 +97,12 @@ precision: {compute: f64}
 training: {steps: 24, seq_len: 12, micro_batch_size: 1, max_norm: 0.5, threads: 1,
   global_batch_size: 12}
 data: {train: [{text: ")",
-                    (folder_.path() / "text.txt").string(), R"("}]}
+                             (folder_.path() / "text.txt").string(), R"("}]}
 parallelism: {bucket_bytes: 100000, zero_stage: )",
-                    mesh.zero_stage, ", tensor_parallel_degree: ", mesh.tensor_parallel,
-                    ", sequence_parallel: ", mesh.tensor_parallel > 1 ? "true" : "false", "}\n"))
+                             mesh.zero_stage, ", tensor_parallel_degree: ", mesh.tensor_parallel,
+                             ", sequence_parallel: ", mesh.tensor_parallel > 1 ? "true" : "false",
+                             ", pipeline_parallel_degree: ", mesh.stages,
+                             ", pipeline_parallel_schedule: ", mesh.schedule, "}\n"))
         .recipe;
   }
 
