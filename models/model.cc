@@ -30,6 +30,14 @@ std::string unit_of(const std::string& name) {
 
 }  // namespace
 
+ActivationCheckpoint activation_checkpoint_named(const std::string& name) {
+  if (name == "none") return ActivationCheckpoint::none;
+  if (name == "selective") return ActivationCheckpoint::selective;
+  if (name == "full") return ActivationCheckpoint::full;
+  throw Error(ExitCode::usage, text("unknown activation_checkpoint.mode '", name,
+                                    "'; choose none, selective or full"));
+}
+
 std::vector<Parameter> parameters(Model& model) { return parameters_of(model, model.whole()); }
 
 std::vector<std::vector<Parameter>> parameter_units(Model& model) {

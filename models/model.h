@@ -31,6 +31,9 @@ enum class ActivationCheckpoint : std::uint8_t {
   full,       ///< whole layers from their inputs
 };
 
+/// "none", "selective", "full"; Error(usage) for another name.
+ActivationCheckpoint activation_checkpoint_named(const std::string& name);
+
 /// A language model as a chain: embed, then layers, then head. Pipeline stages and recomputation
 /// cut it between layers. What flows between them is the residual stream: [B, S, E], or with
 /// sequence parallelism this rank's piece of the tokens [B S / ranks, E].

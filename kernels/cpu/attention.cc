@@ -157,6 +157,7 @@ void attention_of(Stream& stream, Out out, Out lse, In q, In k, In v, In documen
   };
   const std::size_t shared_bytes = workspace_bytes(share), thread_bytes = workspace_bytes(own);
   std::byte* const base = stream.scratch(shared_bytes + thread_bytes * stream.num_threads());
+  if (base == nullptr) return;
   Workspace front(base);
   const DocumentBounds bounds = share(front);
   bounds.fill(documents);

@@ -275,6 +275,7 @@ void attention_grad_of(Stream& stream, Out dq, Out dk, Out dv, In dout, const At
   };
   const std::size_t shared_bytes = workspace_bytes(share), thread_bytes = workspace_bytes(own);
   std::byte* const base = stream.scratch(shared_bytes + thread_bytes * stream.num_threads());
+  if (base == nullptr) return;
   Workspace front(base);
   const SharedScratch<A> shared = share(front);
   shared.clear(stream, saved.documents);

@@ -57,6 +57,7 @@ class Gemm {
                 plan_.job_n <= 6 * W::tile_columns;
     const std::size_t bytes = packed_a_bytes() + packed_b_bytes() + partial_bytes();
     std::byte* scratch = stream.scratch(bytes * std::size_t(plan_.threads));
+    if (scratch == nullptr) return;
     const std::int64_t jobs = batch_ * plan_.jobs_m * plan_.jobs_n;
     std::atomic<std::int64_t> next = 0;
     parallel_team(plan_.threads, [&](const Worker& worker) {

@@ -88,6 +88,7 @@ void reduce(Stream& stream, Out y, In x, Reduction reduction) {
     const std::int64_t chunks = num_chunks(x);
     auto* const partial =
         reinterpret_cast<double*>(stream.scratch(std::size_t(chunks) * sizeof(double)));
+    if (partial == nullptr) return;
     parallel_chunks(stream, x.shape.numel(), chunk_size,
                     [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
                       const S* const from = x.as<S>() + begin;
@@ -134,6 +135,7 @@ void all_finite(Stream& stream, Out flag, In x) {
     const std::int64_t chunks = num_chunks(x);
     auto* const partial =
         reinterpret_cast<std::int32_t*>(stream.scratch(std::size_t(chunks) * sizeof(std::int32_t)));
+    if (partial == nullptr) return;
     parallel_chunks(stream, x.shape.numel(), chunk_size,
                     [&](std::int64_t chunk, std::int64_t begin, std::int64_t end) {
                       partial[chunk] = finite(x.as<S>() + begin, end - begin);

@@ -113,6 +113,7 @@ void sum_columns(Stream& stream, Out out, std::int64_t rows, bool accumulate, Te
   const std::int64_t blocks = (rows + rows_per_block - 1) / rows_per_block;
   A* const partial =
       reinterpret_cast<A*>(stream.scratch(std::size_t(blocks * columns) * sizeof(A)));
+  if (partial == nullptr) return;
   parallel_chunks(stream, rows, rows_per_block,
                   [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
                     A* const line = partial + block * columns;

@@ -45,6 +45,7 @@ void softmax(Stream& stream, Out y, In x) {
     using A = Accumulator<S>;
     A* const kept =
         reinterpret_cast<A*>(stream.scratch(std::size_t(stream.num_threads() * width) * sizeof(A)));
+    if (kept == nullptr) return;
     for_each_row(stream, x.shape, [&](std::int64_t row, int thread) {
       softmax_row(y.as<S>() + row * width, x.as<S>() + row * width, width, kept + thread * width,
                   around_caches);

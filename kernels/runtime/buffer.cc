@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/runtime/block_source.h"
 #include "kernels/runtime/error.h"
 #include "kernels/runtime/memory_ledger.h"
 
@@ -59,14 +60,14 @@ std::byte* allocate_from_system(std::size_t bytes) {
 
 /// Free blocks by size class. Lives for the whole process: tensors of static duration may outlast
 /// main.
-class CpuAllocator {
+class CpuAllocator final : public BlockSource {
  public:
   static CpuAllocator& instance() {
     static auto* allocator = new CpuAllocator;
     return *allocator;
   }
 
-  std::byte* allocate(std::size_t bytes) {
+  std::byte* allocate(std::size_t bytes) override {
     const std::scoped_lock lock(mutex_);
     ++stats_.requests;
     std::byte* block = take_cached(bytes);
@@ -75,7 +76,7 @@ class CpuAllocator {
     return block;
   }
 
-  std::byte* allocate_dedicated(std::size_t bytes) {
+  std::byte* allocate_dedicated(std::size_t bytes) override {
     const std::scoped_lock lock(mutex_);
     ++stats_.requests;
     std::byte* block = take_from_system(bytes);
@@ -83,14 +84,14 @@ class CpuAllocator {
     return block;
   }
 
-  void release(std::byte* block, std::size_t bytes) {
+  void release(std::byte* block, std::size_t bytes) override {
     const std::scoped_lock lock(mutex_);
     free_[bytes].push_back(block);
     stats_.bytes_in_use -= bytes;
     stats_.bytes_cached += bytes;
   }
 
-  void release_dedicated(std::byte* block, std::size_t bytes) {
+  void release_dedicated(std::byte* block, std::size_t bytes) override {
     const std::scoped_lock lock(mutex_);
     std::free(block);
     stats_.bytes_in_use -= bytes;
@@ -152,36 +153,40 @@ class CpuAllocator {
   AllocatorStats stats_;
 };
 
-}  // namespace
-
-namespace {
-
-/// Gives a block back to the allocator, and its bytes back to the ledger.
+/// Gives a block back to where it came from, and its bytes back to the ledger.
 struct Release {
+  BlockSource& source;
   std::size_t rounded;
   bool dedicated;
   MemoryCharge charge;
 
   void operator()(std::byte* block) const {
     if (dedicated)
-      CpuAllocator::instance().release_dedicated(block, rounded);
+      source.release_dedicated(block, rounded);
     else
-      CpuAllocator::instance().release(block, rounded);
+      source.release(block, rounded);
   }
 };
 
 }  // namespace
 
+BlockSource*& block_source_of_this_thread() {
+  thread_local BlockSource* source = &CpuAllocator::instance();
+  return source;
+}
+
 Buffer::Buffer(std::size_t bytes, Device /*device*/) : size_(bytes) {
   const std::size_t rounded = size_class(bytes);
-  block_ = std::shared_ptr<std::byte>(CpuAllocator::instance().allocate(rounded),
-                                      Release{rounded, false, MemoryCharge(bytes)});
+  BlockSource& source = *block_source_of_this_thread();
+  block_ = std::shared_ptr<std::byte>(source.allocate(rounded),
+                                      Release{source, rounded, false, MemoryCharge(bytes)});
 }
 
 Buffer Buffer::dedicated(std::size_t bytes, Device /*device*/) {
   const std::size_t rounded = size_class(bytes);
-  return {std::shared_ptr<std::byte>(CpuAllocator::instance().allocate_dedicated(rounded),
-                                     Release{rounded, true, MemoryCharge(bytes)}),
+  BlockSource& source = *block_source_of_this_thread();
+  return {std::shared_ptr<std::byte>(source.allocate_dedicated(rounded),
+                                     Release{source, rounded, true, MemoryCharge(bytes)}),
           bytes};
 }
 

@@ -1,6 +1,6 @@
 #include "kernels/runtime/profiler.h"
 
-#include "kernels/kernel_cost.h"
+#include "kernels/kernel_event.h"
 #include "kernels/registry.h"
 
 namespace boostr {
@@ -15,45 +15,6 @@ struct Profiling {
 };
 thread_local Profiling profiling;
 
-/// Fills in an event's type, that of the first input or else output, and shapes.
-class Operands {
- public:
-  explicit Operands(TimelineEvent& event) : event_(event) {}
-
-  void add(const In& input) {
-    if (!input) return;
-    if (!has_input_) event_.dtype = input.dtype;
-    has_input_ = true;
-    event_.add_shape(input.shape);
-  }
-  void add(const Out& output) {
-    if (!output) return;
-    if (event_.num_shapes == 0) event_.dtype = output.dtype;
-    event_.add_shape(output.shape);
-  }
-  void add(std::span<const OptimizerSlice> slices) {
-    std::int64_t numel = 0;
-    for (const OptimizerSlice& slice : slices) numel += slice.master.shape.numel();
-    if (!slices.empty()) event_.dtype = slices.front().master.dtype;
-    event_.add_shape({numel});
-  }
-  template <class Option>
-  void add(const Option& /*option*/) {}
-
- private:
-  TimelineEvent& event_;
-  bool has_input_ = false;
-};
-
-template <auto row>
-constexpr std::string_view name_of = [] {
-  std::string_view found;
-  for_each_row([&]<auto other>(std::string_view name, KernelRow<other>) {
-    if (std::is_same_v<KernelRow<row>, KernelRow<other>>) found = name;
-  });
-  return found;
-}();
-
 template <auto row>
 struct Profiled;
 
@@ -61,13 +22,7 @@ struct Profiled;
 template <class Result, class... Args, Result (*KernelTable::*row)(Stream&, Args...)>
 struct Profiled<row> {
   static Result call(Stream& stream, Args... args) {
-    TimelineEvent event{.kind = TimelineEvent::Kind::kernel, .name = name_of<row>};
-    const KernelCost cost = kernel_cost(KernelRow<row>{}, args...);
-    event.flops = cost.flops;
-    event.bytes = cost.bytes;
-    Operands operands(event);
-    (operands.add(args), ...);
-    const TimelineScope scope(*profiling.timeline, event);
+    const TimelineScope scope(*profiling.timeline, kernel_event<row>(args...));
     return (profiling.kernels->*row)(stream, args...);
   }
 };

@@ -1,0 +1,97 @@
+#include "kernels/runtime/dry_run.h"
+
+#include <sys/mman.h>
+
+#include <utility>
+
+#include "kernels/kernel_event.h"
+#include "kernels/registry.h"
+#include "kernels/runtime/error.h"
+
+namespace boostr {
+namespace {
+
+/// Addresses without memory: a page becomes real when something is written to it.
+class AddressSource final : public BlockSource {
+ public:
+  static AddressSource& instance() {
+    static auto* source = new AddressSource;  // buffers may outlive main
+    return *source;
+  }
+
+  std::byte* allocate(std::size_t bytes) override {
+    void* const block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    require(block != MAP_FAILED, ExitCode::memory, "out of addresses: the system refuses ", bytes,
+            " bytes of them, without memory");
+    // One word must not become two megabytes.
+    madvise(block, bytes, MADV_NOHUGEPAGE);
+    return static_cast<std::byte*>(block);
+  }
+  void release(std::byte* block, std::size_t bytes) override { munmap(block, bytes); }
+  std::byte* allocate_dedicated(std::size_t bytes) override { return allocate(bytes); }
+  void release_dedicated(std::byte* block, std::size_t bytes) override { release(block, bytes); }
+};
+
+/// What the dry rows of a thread stand before and where they note it: a row is a bare function, so
+/// it must find both by itself.
+struct Noting {
+  const KernelTable* kernels = nullptr;
+  Timeline* timeline = nullptr;
+  KernelTable table{};  ///< what kernels() returns meanwhile
+};
+thread_local Noting noting;
+
+/// Rows that take workspace, which their kernels alone know the size of: they are called on a dry
+/// stream, where they do nothing else.
+constexpr bool takes_workspace(std::string_view row) {
+  for (const std::string_view one :
+       {"gemm", "attention", "attention_grad", "rms_norm_grad_weight", "layer_norm_grad_weight",
+        "sum_rows", "reduce", "all_finite", "softmax"})
+    if (one == row) return true;
+  return false;
+}
+
+template <auto row>
+struct Dry;
+
+template <class Result, class... Args, Result (*KernelTable::*row)(Stream&, Args...)>
+struct Dry<row> {
+  static Result call(Stream& stream, Args... args) {
+    noting.timeline->add(kernel_event<row>(args...));
+    if constexpr (takes_workspace(kernel_name<row>)) (noting.kernels->*row)(stream, args...);
+    return Result();
+  }
+};
+
+/// The dry form of every row that `kernels` has.
+constexpr KernelTable dry(const KernelTable& kernels) {
+  KernelTable table{};
+  table.level = kernels.level;
+  for_each_row([&]<auto row>(std::string_view /*name*/, KernelRow<row>) {
+    if (kernels.*row != nullptr) table.*row = &Dry<row>::call;
+  });
+  return table;
+}
+
+}  // namespace
+
+DryRun::DryRun(Timeline& timeline, int num_threads, Device device)
+    : device_(device),
+      stream_before_(std::exchange(current_stream(device), Stream::dry(device, num_threads))),
+      source_before_(std::exchange(block_source_of_this_thread(), &AddressSource::instance())) {
+  expect(noting.timeline == nullptr, "this thread runs dry already");
+  noting.kernels = &kernels(device);
+  noting.timeline = &timeline;
+  noting.table = dry(*noting.kernels);
+  set_kernels(noting.table, device);
+}
+
+DryRun::~DryRun() {
+  set_kernels(*noting.kernels, device_);
+  noting.timeline = nullptr;
+  block_source_of_this_thread() = source_before_;
+  current_stream(device_) = std::move(stream_before_);
+}
+
+}  // namespace boostr

@@ -1,0 +1,255 @@
+#include "trainer/plan/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "parallel/pipeline/kinds.h"
+#include "parallel/pipeline/simulate.h"
+#include "trainer/run_start.h"
+
+namespace boostr {
+namespace {
+
+/// The axis of the mesh that a group lies along.
+double& along(ByAxis& axes, const std::string& group) {
+  if (group == "pp") return axes.pp;
+  return group.starts_with("tp") ? axes.tp : axes.dp;
+}
+
+/// How long a piece takes.
+struct PieceTime {
+  double kernels = 0;
+  ByAxis wire;
+  /// Between the beginning and the end of a pass: what other ranks of the layer add is waited for.
+  double pass() const { return kernels + wire.tp; }
+};
+
+PieceTime time_of(const PieceRecord& piece, const DeviceModel& device) {
+  PieceTime time;
+  for (const KernelCall& call : piece.kernels) time.kernels += device.seconds(call);
+  for (const WireCall& call : piece.wire) along(time.wire, call.group) += device.seconds(call);
+  return time;
+}
+
+/// The schedule of a recipe's pipeline and the parts of its virtual stages.
+struct Layout {
+  Schedule schedule;
+  std::vector<ModelPart> parts;
+
+  std::vector<ModelPart> parts_of(int rank) const {
+    std::vector<ModelPart> held;
+    for (int chunk = 0; chunk < schedule.shape.chunks; ++chunk)
+      held.push_back(parts[static_cast<std::size_t>(schedule.virtual_stage(rank, chunk))]);
+    return held;
+  }
+  bool splits_backward() const {
+    return std::ranges::any_of(schedule.passes, [](const std::vector<Pass>& passes) {
+      return std::ranges::any_of(
+          passes, [](const Pass& pass) { return pass.kind == PassKind::backward_input; });
+    });
+  }
+};
+
+/// What one rank of a stage showed, and what it comes to.
+class Stage {
+ public:
+  Stage(const RankRecord& record, const DeviceModel& device) : record_(record), device_(device) {}
+
+  StagePlan plan(const Layout& layout, int rank) const {
+    StagePlan plan;
+    plan.parts = layout.parts_of(rank);
+    plan.bytes = record_.bytes;
+    plan.bytes[static_cast<std::size_t>(MemoryUse::activations)] +=
+        peak_activations(layout.schedule, rank);
+    for_each_piece([&](const PieceRecord& piece, double count) { add(plan, piece, count); });
+    const PieceTime update = time_of(record_.update, device_);
+    plan.update_seconds = update.kernels + update.wire.sum();
+    const double sends = double(std::ranges::count_if(
+        layout.schedule.passes[static_cast<std::size_t>(rank)],
+        [&](const Pass& pass) { return sends_away(layout.schedule, rank, pass); }));
+    plan.wire_bytes.pp += sends * record_.message_bytes;
+    plan.wire_seconds.pp += sends * message_seconds(layout.schedule.shape.stages);
+    return plan;
+  }
+
+  /// Of chunk `chunk`, the mean of all microbatches.
+  StageCosts costs(std::size_t chunk, int stages) const {
+    StageCosts costs;
+    double count = 0;
+    for (const MicrobatchRecord& microbatch : record_.microbatches) {
+      const ChunkRecord& passes = microbatch.chunks[chunk];
+      const auto weight = static_cast<double>(microbatch.count);
+      costs.forward += weight * time_of(passes.forward, device_).pass();
+      costs.backward_input += weight * time_of(passes.backward, device_).pass();
+      costs.backward_weight += weight * time_of(passes.weights, device_).pass();
+      count += weight;
+    }
+    costs.forward /= count;
+    costs.backward_input /= count;
+    costs.backward_weight /= count;
+    costs.communication = message_seconds(stages);
+    return costs;
+  }
+
+  /// Seconds of the data-parallel ranks' collectives that nothing hides.
+  double exposed_dp() const {
+    double wire = 0, hidden_by = 0;
+    for (const MicrobatchRecord& microbatch : record_.microbatches)
+      for (const ChunkRecord& chunk : microbatch.chunks)
+        for (const PieceRecord* piece : {&chunk.forward, &chunk.backward, &chunk.weights}) {
+          const PieceTime time = time_of(*piece, device_);
+          wire += static_cast<double>(microbatch.count) * time.wire.dp;
+          if (time.wire.dp > 0) hidden_by += static_cast<double>(microbatch.count) * time.pass();
+        }
+    return device_.overlaps ? std::max(0.0, wire - hidden_by) : wire;
+  }
+
+ private:
+  static bool sends_away(const Schedule& schedule, int rank, const Pass& pass) {
+    const std::optional<StagePlace> to = schedule.destination(rank, pass);
+    return to && to->rank != rank;
+  }
+
+  double message_seconds(int stages) const {
+    if (stages == 1) return 0;
+    return device_.seconds(
+        WireCall{CallKind::send, "pp", {0, 2, device_.ranks_per_host}, record_.message_bytes});
+  }
+
+  template <class Visit>
+  void for_each_piece(Visit&& visit) const {
+    for (const MicrobatchRecord& microbatch : record_.microbatches)
+      for (const ChunkRecord& chunk : microbatch.chunks)
+        for (const PieceRecord* piece : {&chunk.forward, &chunk.backward, &chunk.weights})
+          visit(*piece, static_cast<double>(microbatch.count));
+    visit(record_.update, 1.0);
+  }
+
+  void add(StagePlan& plan, const PieceRecord& piece, double count) const {
+    const PieceTime time = time_of(piece, device_);
+    plan.kernel_seconds += count * time.kernels;
+    plan.wire_seconds.dp += count * time.wire.dp;
+    plan.wire_seconds.tp += count * time.wire.tp;
+    for (const KernelCall& call : piece.kernels) plan.kernel_flops += count * call.flops;
+    for (const WireCall& call : piece.wire)
+      along(plan.wire_bytes, call.group) += count * call.sent_bytes();
+  }
+
+  /// The most that the rank's passes hold at once, in their order; a microbatch in the middle of a
+  /// step stands for all.
+  double peak_activations(const Schedule& schedule, int rank) const {
+    const MicrobatchRecord& usual = record_.microbatches[record_.microbatches.size() / 2];
+    double held = 0, peak = record_.update.peak;
+    const auto run = [&](const PieceRecord& piece) {
+      peak = std::max(peak, held + piece.peak);
+      held += piece.kept;
+    };
+    for (const Pass& pass : schedule.passes[static_cast<std::size_t>(rank)]) {
+      const ChunkRecord& chunk = usual.chunks[static_cast<std::size_t>(pass.chunk)];
+      if (pass.kind == PassKind::forward) run(chunk.forward);
+      if (makes_input_gradient(pass.kind)) run(chunk.backward);
+      if (makes_weight_gradients(pass.kind)) run(chunk.weights);
+    }
+    // Messages on their way: asked for one pass ahead, and two in each direction.
+    const double messages = schedule.shape.stages > 1 ? 5 * record_.message_bytes : 0;
+    return peak + messages;
+  }
+
+  const RankRecord& record_;
+  const DeviceModel& device_;
+};
+
+Layout layout_of(const Recipe& recipe, int microbatches) {
+  Layout layout;
+  layout.parts = {ModelPart{true, 0, recipe.model.llama.num_hidden_layers, true}};
+  layout.schedule =
+      make_schedule(recipe.parallelism.pipeline_parallel_schedule,
+                    {.shape = {.stages = 1, .microbatches = microbatches, .chunks = 1}});
+  return layout;
+}
+
+/// The records of all stages; stages that hold the same run once.
+class Records {
+ public:
+  Records(const Plan& plan, const Layout& layout, int threads) {
+    request_.recipe = plan.recipe;
+    request_.degrees = plan.mesh;
+    request_.splits_backward = layout.splits_backward();
+    request_.threads = threads;
+    for (int stage = 0; stage < layout.schedule.shape.stages; ++stage) {
+      request_.stage = stage;
+      request_.parts = layout.parts_of(stage);
+      std::vector<std::int64_t> holds;
+      for (const ModelPart& part : request_.parts)
+        holds.insert(holds.end(), {part.embeds, part.num_layers(), part.ends});
+      const auto [found, is_new] = by_parts_.try_emplace(holds);
+      if (is_new) found->second = dry_rank(request_);
+      stages_.push_back(&found->second);
+    }
+  }
+  const RankRecord& operator[](int stage) const {
+    return *stages_[static_cast<std::size_t>(stage)];
+  }
+
+ private:
+  RankRequest request_;
+  std::map<std::vector<std::int64_t>, RankRecord> by_parts_;
+  std::vector<const RankRecord*> stages_;
+};
+
+void add_memory(Plan& plan) {
+  for (const StagePlan& stage : plan.stages) {
+    plan.most_bytes = std::max(plan.most_bytes, total(stage.bytes));
+    for (std::size_t use = 0; use < plan.bytes.size(); ++use)
+      plan.bytes[use] = std::max(plan.bytes[use], stage.bytes[use]);
+  }
+}
+
+}  // namespace
+
+double total(const BytesByUse& bytes) {
+  // What lies in files is in memory only for a moment.
+  const double all = std::accumulate(bytes.begin(), bytes.end(), 0.0);
+  return all - bytes[static_cast<std::size_t>(MemoryUse::offload)];
+}
+
+double Plan::tokens_per_second() const {
+  return static_cast<double>(recipe.training.global_batch_size * recipe.training.seq_len) /
+         step_seconds;
+}
+
+Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads) {
+  Plan plan;
+  plan.ranks = ranks;
+  plan.mesh = resolved(mesh_degrees(recipe.parallelism), ranks);
+  const int dp = plan.mesh.replicate * plan.mesh.shard;
+  plan.recipe = with_batch_inferred(recipe, dp);
+  const TrainingSection& training = plan.recipe.training;
+  plan.microbatches = training.global_batch_size / (training.micro_batch_size * dp);
+  plan.device_bytes = device.memory_bytes;
+
+  const Layout layout = layout_of(plan.recipe, static_cast<int>(plan.microbatches));
+  const Records records(plan, layout, threads);
+  plan.parameters = records[0].parameters;
+  plan.model_flops =
+      records[0].flops_per_sequence * static_cast<double>(training.global_batch_size);
+  const PipelineShape& shape = layout.schedule.shape;
+  std::vector<StageCosts> costs(layout.parts.size());
+  double after = 0;
+  for (int rank = 0; rank < shape.stages; ++rank) {
+    const Stage stage(records[rank], device);
+    plan.stages.push_back(stage.plan(layout, rank));
+    for (int chunk = 0; chunk < shape.chunks; ++chunk)
+      costs[static_cast<std::size_t>(layout.schedule.virtual_stage(rank, chunk))] =
+          stage.costs(static_cast<std::size_t>(chunk), shape.stages);
+    after = std::max(after, stage.exposed_dp() + plan.stages.back().update_seconds);
+  }
+  const Simulation simulation = simulate(layout.schedule, costs);
+  plan.bubble_rate = simulation.bubble_rate;
+  plan.step_seconds = simulation.makespan + after;
+  add_memory(plan);
+  return plan;
+}
+
+}  // namespace boostr

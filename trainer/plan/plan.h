@@ -1,0 +1,64 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels/runtime/memory_ledger.h"
+#include "models/model_part.h"
+#include "parallel/mesh.h"
+#include "trainer/plan/device_model.h"
+#include "trainer/recipe.h"
+
+namespace boostr {
+
+/// One number for each use of memory.
+using BytesByUse = std::array<double, memory_uses.size()>;
+double total(const BytesByUse& bytes);
+
+/// Bytes that a rank sends in a step, or seconds that it spends on that, by axis of the mesh.
+struct ByAxis {
+  double dp = 0, tp = 0, pp = 0;
+  double sum() const { return dp + tp + pp; }
+};
+
+/// What a rank of one stage of the pipeline holds, does and sends in a step.
+struct StagePlan {
+  std::vector<ModelPart> parts;  ///< by chunk
+  BytesByUse bytes{};
+  ByAxis wire_bytes;
+  double kernel_flops = 0;    ///< with what is computed again
+  double kernel_seconds = 0;  ///< of all microbatches and the update
+  ByAxis wire_seconds;        ///< whether anybody waits for them or not
+  double update_seconds = 0;  ///< after the last microbatch
+};
+
+/// What a recipe comes to on so many ranks of a device.
+struct Plan {
+  Recipe recipe;  ///< as it resolves there
+  MeshDegrees mesh;
+  int ranks = 1;
+  std::int64_t parameters = 0;  ///< of the model
+  std::int64_t microbatches = 0;
+  double model_flops = 0;  ///< of a step: forward and backward, nothing twice
+  std::vector<StagePlan> stages;
+  double bubble_rate = 0;
+  double step_seconds = 0;
+  BytesByUse bytes{};       ///< by use the most of all ranks
+  double most_bytes = 0;    ///< of the rank that holds most
+  double device_bytes = 0;  ///< that there are
+  bool fits() const { return most_bytes <= device_bytes; }
+  double tokens_per_second() const;
+};
+
+/// The mesh that `ranks` ranks form under the recipe, or the ranks that its degrees name where
+/// `ranks` is 0; Error(usage) if they do not fit. `threads` of a rank's kernels count for their
+/// workspace.
+Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads = 1);
+
+/// The plan as lines for people, and as a JSON object.
+std::string plan_text(const Plan& plan, const DeviceModel& device);
+std::string plan_json(const Plan& plan, const DeviceModel& device);
+
+}  // namespace boostr
