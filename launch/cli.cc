@@ -8,8 +8,9 @@
 #include <span>
 #include <string_view>
 
+#include "launch/cli_verbs.h"
+#include "launch/plan_command.h"
 #include "launch/schedule_command.h"
-#include "parallel/pipeline/kinds.h"
 #include "trainer/recipe_print.h"
 #include "trainer/recipe_schema.h"
 #include "trainer/recipe_suggest.h"
@@ -17,16 +18,6 @@
 namespace boostr {
 
 namespace {
-
-constexpr std::string_view exit_codes = R"(
-Exit codes:
-  0   done                                   5   out of memory
-  2   command line or recipe                 6   a number is not finite, or differs (verify)
-  3   training data                          7   a rank died or hung
-  4   a checkpoint cannot be written, read or used
-  75  stopped on request and saved (unless checkpoint.interval is 0): run the
-      same command again to go on
-  1   a bug in boostr-train)";
 
 /// What the options of all verbs are read into.
 struct Options {
@@ -37,6 +28,7 @@ struct Options {
   ProfileOptions profile;
   VerifyRequest verify;
   ScheduleOptions schedule;
+  PlanOptions plan;
 };
 
 void add_recipe(CLI::App& verb, Options& options) {
@@ -59,12 +51,6 @@ void add_steps(CLI::App& verb, std::int64_t& steps, const std::string& purpose) 
       ->type_name("N")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-}
-
-std::string refuse_no_file(const std::string& path) { return path.empty() ? "names no file" : ""; }
-
-std::string footer(std::string_view examples) {
-  return text("\nExamples:\n", examples, exit_codes);
 }
 
 void define_profile(CLI::App& app, Options& options) {
@@ -111,60 +97,24 @@ void define_verify(CLI::App& app, Options& options) {
              "  mpirun -np 4 boostr-train verify recipes/quickstart.yaml --steps 10\n"));
 }
 
-void define_schedule(CLI::App& app, ScheduleOptions& options) {
-  CLI::App* schedule = app.add_subcommand(
-      "schedule", "Show a pipeline schedule: its bubbles, its memory and its timeline");
-  schedule
-      ->add_option("--kind", options.kind,
-                   text("one of ", schedule_kind_names(), ", or a CSV file (docs/schedules.md)"))
-      ->required()
-      ->type_name("KIND");
-  const auto add_count = [&](const char* name, int& count, const char* purpose) {
-    schedule->add_option(name, count, purpose)->type_name("N")->check(CLI::Range(1, 1 << 14));
-  };
-  add_count("--stages", options.shape.stages, "ranks of the pipeline; a file has its own");
-  add_count("--microbatches", options.shape.microbatches,
-            "microbatches of a step; a file has its own");
-  add_count(
-      "--chunks", options.shape.chunks,
-      "parts of the model that each rank holds (default: as few as the kind takes; for auto the "
-      "better of 1 and 2)");
-  schedule
-      ->add_option("--times", options.times,
-                   "how long a stage's forward, gradient of the input, gradients of the weights "
-                   "and a message take, in ms (default: 1,1,1,0)")
-      ->type_name("F,B,W,COMM")
-      ->delimiter(',')
-      ->expected(4);
-  schedule
-      ->add_option("--memory-limit", options.memory_limit,
-                   "largest peak of activations, in multiples of 1f1b's (default: 1 for auto)")
-      ->type_name("X")
-      ->check(CLI::PositiveNumber);
-  schedule
-      ->add_option("--weight-memory", options.weight_memory,
-                   "part of a microbatch's activations that is kept between B and W")
-      ->type_name("X")
-      ->check(CLI::Range(0.0, 1.0))
+void define_plan(CLI::App& app, Options& options) {
+  CLI::App* plan = app.add_subcommand(
+      "plan",
+      "Show what each rank would hold, compute and send, how long a step would take and "
+      "whether it fits, without ranks, devices or data");
+  add_recipe(*plan, options);
+  add_ranks(*plan, options, "ranks to plan for (default: the product of the recipe's degrees)");
+  plan->add_option("--device", options.plan.device,
+                   "what the ranks run on: h200, a100, or this: this machine")
+      ->type_name("D")
       ->capture_default_str();
-  const auto add_file = [&](const char* name, std::string& path, const char* purpose) {
-    schedule->add_option(name, path, purpose)->type_name("FILE")->check(refuse_no_file);
-  };
-  add_file("--csv", options.csv, "write the schedule there");
-  add_file("--svg", options.svg, "draw the timeline there");
-  schedule->add_option("--width", options.width, "of the printed timeline, in characters")
-      ->type_name("N")
-      ->check(CLI::Range(10, 10000))
-      ->capture_default_str();
-  schedule->add_flag("--json", options.json, "print one JSON object instead");
-  schedule->footer(
-      footer("  boostr-train schedule --kind zb_h2 --stages 8 --microbatches 24 "
-             "--times 18.5,18.1,9.3,0.6\n"
-             "  boostr-train schedule --kind zb_v --stages 4 --microbatches 8 --svg zb_v.svg\n"
-             "  boostr-train schedule --kind auto --stages 8 --microbatches 24 "
-             "--times 18.5,18.1,9.3,0.6 --memory-limit 2\n"
-             "  boostr-train schedule --kind 1f1b --stages 4 --microbatches 8 --csv mine.csv\n"
-             "  boostr-train schedule --kind mine.csv --json\n"));
+  plan->add_flag("--json", options.plan.json, "print one JSON object instead");
+  plan->add_flag("--search", options.plan.search,
+                 "list the fastest layouts of so many ranks that fit");
+  plan->footer(
+      footer("  boostr-train plan recipes/quickstart.yaml\n"
+             "  boostr-train plan recipes/quickstart.yaml --ranks 4 parallelism.zero_stage=3\n"
+             "  boostr-train plan recipes/quickstart.yaml --ranks 64 --device h200 --json\n"));
 }
 
 void define_verbs(CLI::App& app, Options& options) {
@@ -180,6 +130,7 @@ void define_verbs(CLI::App& app, Options& options) {
 
   define_profile(app, options);
   define_verify(app, options);
+  define_plan(app, options);
   define_schedule(app, options.schedule);
   CLI::App* config = app.add_subcommand(
       "config", "Print the recipe with every default filled in and where it came from");
@@ -227,7 +178,7 @@ std::vector<std::string> with_verb_first(std::vector<std::string> arguments,
       "-n",          "--ranks",        "--steps",         "--trace",        "--precision",
       "--tolerance", "--kind",         "--stages",        "--microbatches", "--chunks",
       "--times",     "--memory-limit", "--weight-memory", "--csv",          "--svg",
-      "--width"};
+      "--width",     "--device"};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (std::ranges::find(with_value, argument) != with_value.end()) {
@@ -340,6 +291,7 @@ int run_verb(const std::string& verb, const Options& options, const Actions& act
   if (verb == "train") return train(loaded, options, actions);
   if (verb == "profile") return profile(loaded, options, actions);
   if (verb == "verify") return verify(loaded, options, actions);
+  if (verb == "plan") return plan_command(loaded, options.ranks, options.plan, out);
   if (options.ranks > 0) check_ranks(loaded, options.ranks);
   if (verb == "config") {
     out << explained_yaml(loaded);

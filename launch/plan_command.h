@@ -9,13 +9,15 @@ namespace boostr {
 
 /// What the plan verb was asked for.
 struct PlanOptions {
-  int ranks = 0;  ///< 0: as many as the recipe's degrees multiply to
   std::string device = "this";
   bool json = false;
+  bool search = false;  ///< list the fastest layouts
 };
 
 /// The plan verb: prints what every rank would hold, do and send, how long a step would take and
-/// whether it fits. Opens no data and needs no ranks. Returns the exit code.
-int plan_command(const LoadedRecipe& loaded, const PlanOptions& options, std::ostream& out);
+/// whether it fits, on `ranks` ranks, or where that is 0 on as many as the recipe's degrees multiply
+/// to. Opens no data and needs no ranks. Returns the exit code.
+int plan_command(const LoadedRecipe& loaded, int ranks, const PlanOptions& options,
+                 std::ostream& out);
 
 }  // namespace boostr

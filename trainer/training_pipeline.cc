@@ -5,14 +5,6 @@
 namespace boostr {
 namespace {
 
-ActivationCheckpoint mode_named(const std::string& name) {
-  if (name == "none") return ActivationCheckpoint::none;
-  if (name == "selective") return ActivationCheckpoint::selective;
-  if (name == "full") return ActivationCheckpoint::full;
-  throw Error(ExitCode::usage, text("unknown activation_checkpoint.mode '", name,
-                                    "'; choose none, selective or full"));
-}
-
 Tensor token_tensor(const std::vector<std::int32_t>& tokens, const Batch& batch) {
   return Tensor::of(Shape{batch.batch, batch.seq_len}, tokens);
 }
@@ -102,12 +94,19 @@ std::optional<TiedParameter> tied_parameter(Model& model, const PipelineLayout& 
 }  // namespace
 
 TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype)
+    : TrainingPipeline(
+          recipe, mesh, model, dtype,
+          pipeline_layout(
+              recipe.parallelism, model.num_layers(), model.chain_costs(recipe.training.seq_len),
+              static_cast<int>(recipe.training.global_batch_size /
+                               (recipe.training.micro_batch_size * mesh.dp().size())))) {}
+
+TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype,
+                                   PipelineLayout layout)
     : model_(model),
-      mode_(mode_named(recipe.activation_checkpoint.mode)),
+      mode_(activation_checkpoint_named(recipe.activation_checkpoint.mode)),
       rows_(recipe.training.micro_batch_size),
-      layout_(pipeline_layout(
-          recipe.parallelism, model.num_layers(), model.chain_costs(recipe.training.seq_len),
-          static_cast<int>(recipe.training.global_batch_size / (rows_ * mesh.dp().size())))),
+      layout_(std::move(layout)),
       forwards_(forwards_of(layout_.schedule)),
       held_(layout_.parts_of(mesh.pp().rank())),
       share_(share_of(model, held_, layout_.parts.size() > 1)),
@@ -117,9 +116,13 @@ TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& mode
 double TrainingPipeline::train(const Batch& batch, double scale, Zero& zero) {
   BatchChunks chunks(model_, mode_, held_, batch, rows_, scale, &zero);
   runner_.run(layout_.schedule, chunks);
+  reduce_gradients(zero);
+  return chunks.loss();
+}
+
+void TrainingPipeline::reduce_gradients(Zero& zero) const {
   zero.reduce_gradients();
   if (tied_) tied_->sum_gradients(zero);
-  return chunks.loss();
 }
 
 double TrainingPipeline::evaluate(const Batch& batch) {

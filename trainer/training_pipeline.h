@@ -22,6 +22,9 @@ class TrainingPipeline {
   /// Lays the pipeline out; `model`, `mesh` must outlive it. Error(usage) if the recipe's schedule
   /// does not fit. Collective over the pipeline.
   TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype);
+  /// The same on a layout that was made before.
+  TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype,
+                   PipelineLayout layout);
 
   /// What ZeRO lays out on this rank.
   const ModelShare& share() const { return share_; }
@@ -31,6 +34,8 @@ class TrainingPipeline {
   /// their gradients. Returns scale * the sum of the batch's cross entropies on the rank that holds
   /// the head, 0 on the others. Collective.
   double train(const Batch& batch, double scale, Zero& zero);
+  /// The last part of it.
+  void reduce_gradients(Zero& zero) const;
   /// Forward alone: the sum of the cross entropies likewise.
   double evaluate(const Batch& batch);
 

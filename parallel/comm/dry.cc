@@ -35,10 +35,10 @@ class DryCommunicator final : public Communicator {
   }
   Work all_to_all(Out output, In /*input*/) override { return note(CallKind::all_to_all, output); }
   Work broadcast(Out buffer, int /*root*/) override { return note(CallKind::broadcast, buffer); }
-  Work send(In buffer, int /*destination*/, int /*tag*/) override {
+  Work send(In buffer, int /*destination*/, int /*tag*/, Subject /*about*/) override {
     return note(CallKind::send, buffer);
   }
-  Work recv(Out buffer, int /*source*/, int /*tag*/) override {
+  Work recv(Out buffer, int /*source*/, int /*tag*/, Subject /*about*/) override {
     return note(CallKind::recv, buffer);
   }
   void barrier() override { note(CallKind::barrier, {}); }

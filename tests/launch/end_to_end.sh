@@ -130,6 +130,7 @@ case $case_name in
     ;;
   every_recipe_trains_as_one_process)
     for recipe in "$recipes"/*.yaml; do
+      [[ $recipe != *[0-9]B_* ]] || continue  # of a real size
       ranks=$(sed -nE 's/^#.* -n ([0-9]+) .*/\1/p' "$recipe" | head -n 1)
       expect_code 0 "$program" verify -n "${ranks:-1}" "$recipe" --steps 1 data.train.0.text=text.txt training.seq_len=32
       expect_text "no loss, gradient or parameter differs"

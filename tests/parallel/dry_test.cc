@@ -19,7 +19,8 @@ TEST(DryWorld, PlacesARankInEachGroupOfTheMesh) {
                                    {"dp", {0, 32, 8}},
                                    {"shard", {0, 32, 8}},
                                    {"replicate", {0, 1, 256}},
-                                   {"tp", {1, 8, 1}}});
+                                   {"tp", {1, 8, 1}},
+                                   {"model", {25, 128, 1}}});
   const auto communicator = dry_communicator(world);
   Mesh mesh(*communicator, {.pipeline = 16, .replicate = 1, .shard = 32, .tensor = 8});
   EXPECT_EQ(mesh.pp().rank(), 3);
@@ -37,7 +38,7 @@ TEST(DryWorld, NotesWhatARankSends) {
   communicator->all_reduce(all, ReduceOp::sum, {}).wait();
   communicator->reduce_scatter(part, all, ReduceOp::sum, {}).wait();
   communicator->all_gather(all, part, {}).wait();
-  communicator->send(part, 2).wait();
+  communicator->send(part, 2, 0, {}).wait();
   communicator->split(0, 0, "pair")->broadcast(part, 0).wait();
   communicator->split(0, 0, "alone")->all_reduce(all, ReduceOp::sum, {}).wait();
   ASSERT_EQ(world.calls.size(), 5U);

@@ -23,9 +23,9 @@ DeviceModel gpu(std::string name, std::string source) {
   DeviceModel device;
   device.name = std::move(name);
   device.source = std::move(source);
-  device.product_efficiency = 0.7;
-  device.attention_efficiency = 0.5;
-  device.memory_efficiency = 0.8;
+  device.product_efficiency = 0.65;
+  device.attention_efficiency = 0.45;
+  device.memory_efficiency = 0.75;
   device.kernel_seconds = 4e-6;
   device.overlaps = true;
   return device;

@@ -35,6 +35,7 @@ struct DeviceModel {
   std::string name;
   std::string source;  ///< of the figures, for people
   double memory_bytes = 0;
+  bool is_host = false;           ///< its memory is that of the host
   std::map<DType, double> flops;  ///< per second at most, in products of this type
   double bandwidth = 0;           ///< bytes per second at most, read and written together
 

@@ -10,7 +10,16 @@
 namespace boostr {
 namespace {
 
-/// The groups of the first rank of stage `stage`.
+/// Among the two stages that hold tied embeddings, or among the others.
+GroupPlace tied_place(const RankRequest& request) {
+  const MeshDegrees& mesh = request.degrees;
+  const int stages = mesh.pipeline, layer = mesh.replicate * mesh.shard * mesh.tensor;
+  if (request.stage == 0) return {0, 2, (stages - 1) * layer};
+  if (request.stage == stages - 1) return {1, 2, (stages - 1) * layer};
+  return {request.stage - 1, stages - 2, layer};
+}
+
+/// The groups of the first rank of a stage.
 DryWorld dry_world(const RankRequest& request) {
   const MeshDegrees& mesh = request.degrees;
   const int dp = mesh.replicate * mesh.shard;
@@ -22,6 +31,8 @@ DryWorld dry_world(const RankRequest& request) {
                   {"replicate", {0, mesh.replicate, mesh.shard * mesh.tensor}},
                   {"shard", {0, mesh.shard, mesh.tensor}},
                   {"tp", {0, mesh.tensor, 1}},
+                  {"model", {request.stage * mesh.tensor, mesh.pipeline * mesh.tensor, 1}},
+                  {"tied", tied_place(request)},
                   {"tp copies", {0, kv < mesh.tensor ? mesh.tensor / kv : 1, 1}}};
   return world;
 }

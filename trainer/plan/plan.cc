@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
+#include <memory>
+#include <optional>
 
-#include "parallel/pipeline/kinds.h"
+#include "models/build.h"
+#include "parallel/comm/self.h"
 #include "parallel/pipeline/simulate.h"
+#include "trainer/pipeline_layout.h"
 #include "trainer/run_start.h"
+#include "trainer/trainer.h"
 
 namespace boostr {
 namespace {
@@ -32,37 +36,31 @@ PieceTime time_of(const PieceRecord& piece, const DeviceModel& device) {
   return time;
 }
 
-/// The schedule of a recipe's pipeline and the parts of its virtual stages.
-struct Layout {
-  Schedule schedule;
-  std::vector<ModelPart> parts;
-
-  std::vector<ModelPart> parts_of(int rank) const {
-    std::vector<ModelPart> held;
-    for (int chunk = 0; chunk < schedule.shape.chunks; ++chunk)
-      held.push_back(parts[static_cast<std::size_t>(schedule.virtual_stage(rank, chunk))]);
-    return held;
+/// Offloaded state is in files, and checkpoints are copied to the host's memory.
+double device_bytes(const BytesByUse& bytes, const DeviceModel& device) {
+  double sum = 0;
+  for (const MemoryUse use : memory_uses) {
+    const bool elsewhere =
+        use == MemoryUse::offload || (use == MemoryUse::checkpoint && !device.is_host);
+    if (!elsewhere) sum += bytes[static_cast<std::size_t>(use)];
   }
-  bool splits_backward() const {
-    return std::ranges::any_of(schedule.passes, [](const std::vector<Pass>& passes) {
-      return std::ranges::any_of(
-          passes, [](const Pass& pass) { return pass.kind == PassKind::backward_input; });
-    });
-  }
-};
+  return sum;
+}
 
 /// What one rank of a stage showed, and what it comes to.
 class Stage {
  public:
   Stage(const RankRecord& record, const DeviceModel& device) : record_(record), device_(device) {}
 
-  StagePlan plan(const Layout& layout, int rank) const {
+  StagePlan plan(const PipelineLayout& layout, int rank) const {
     StagePlan plan;
     plan.parts = layout.parts_of(rank);
     plan.bytes = record_.bytes;
     plan.bytes[static_cast<std::size_t>(MemoryUse::activations)] +=
         peak_activations(layout.schedule, rank);
-    for_each_piece([&](const PieceRecord& piece, double count) { add(plan, piece, count); });
+    plan.device_bytes = boostr::device_bytes(plan.bytes, device_);
+    for_each_pass([&](const PieceRecord& pass, double count) { add(plan, pass, count); });
+    add(plan, record_.update, 1);
     const PieceTime update = time_of(record_.update, device_);
     plan.update_seconds = update.kernels + update.wire.sum();
     const double sends = double(std::ranges::count_if(
@@ -95,13 +93,11 @@ class Stage {
   /// Seconds of the data-parallel ranks' collectives that nothing hides.
   double exposed_dp() const {
     double wire = 0, hidden_by = 0;
-    for (const MicrobatchRecord& microbatch : record_.microbatches)
-      for (const ChunkRecord& chunk : microbatch.chunks)
-        for (const PieceRecord* piece : {&chunk.forward, &chunk.backward, &chunk.weights}) {
-          const PieceTime time = time_of(*piece, device_);
-          wire += static_cast<double>(microbatch.count) * time.wire.dp;
-          if (time.wire.dp > 0) hidden_by += static_cast<double>(microbatch.count) * time.pass();
-        }
+    for_each_pass([&](const PieceRecord& pass, double count) {
+      const PieceTime time = time_of(pass, device_);
+      wire += count * time.wire.dp;
+      if (time.wire.dp > 0) hidden_by += count * time.pass();
+    });
     return device_.overlaps ? std::max(0.0, wire - hidden_by) : wire;
   }
 
@@ -118,12 +114,11 @@ class Stage {
   }
 
   template <class Visit>
-  void for_each_piece(Visit&& visit) const {
+  void for_each_pass(Visit&& visit) const {
     for (const MicrobatchRecord& microbatch : record_.microbatches)
       for (const ChunkRecord& chunk : microbatch.chunks)
-        for (const PieceRecord* piece : {&chunk.forward, &chunk.backward, &chunk.weights})
-          visit(*piece, static_cast<double>(microbatch.count));
-    visit(record_.update, 1.0);
+        for (const PieceRecord* pass : {&chunk.forward, &chunk.backward, &chunk.weights})
+          visit(*pass, static_cast<double>(microbatch.count));
   }
 
   void add(StagePlan& plan, const PieceRecord& piece, double count) const {
@@ -160,28 +155,18 @@ class Stage {
   const DeviceModel& device_;
 };
 
-Layout layout_of(const Recipe& recipe, int microbatches) {
-  Layout layout;
-  layout.parts = {ModelPart{true, 0, recipe.model.llama.num_hidden_layers, true}};
-  layout.schedule =
-      make_schedule(recipe.parallelism.pipeline_parallel_schedule,
-                    {.shape = {.stages = 1, .microbatches = microbatches, .chunks = 1}});
-  return layout;
-}
-
 /// The records of all stages; stages that hold the same run once.
 class Records {
  public:
-  Records(const Plan& plan, const Layout& layout, int threads) {
+  Records(const Plan& plan, const PipelineLayout& layout, int threads) {
     request_.recipe = plan.recipe;
     request_.degrees = plan.mesh;
-    request_.splits_backward = layout.splits_backward();
+    request_.layout = layout;
     request_.threads = threads;
     for (int stage = 0; stage < layout.schedule.shape.stages; ++stage) {
       request_.stage = stage;
-      request_.parts = layout.parts_of(stage);
       std::vector<std::int64_t> holds;
-      for (const ModelPart& part : request_.parts)
+      for (const ModelPart& part : layout.parts_of(stage))
         holds.insert(holds.end(), {part.embeds, part.num_layers(), part.ends});
       const auto [found, is_new] = by_parts_.try_emplace(holds);
       if (is_new) found->second = dry_rank(request_);
@@ -200,7 +185,7 @@ class Records {
 
 void add_memory(Plan& plan) {
   for (const StagePlan& stage : plan.stages) {
-    plan.most_bytes = std::max(plan.most_bytes, total(stage.bytes));
+    plan.most_bytes = std::max(plan.most_bytes, stage.device_bytes);
     for (std::size_t use = 0; use < plan.bytes.size(); ++use)
       plan.bytes[use] = std::max(plan.bytes[use], stage.bytes[use]);
   }
@@ -208,32 +193,36 @@ void add_memory(Plan& plan) {
 
 }  // namespace
 
-double total(const BytesByUse& bytes) {
-  // What lies in files is in memory only for a moment.
-  const double all = std::accumulate(bytes.begin(), bytes.end(), 0.0);
-  return all - bytes[static_cast<std::size_t>(MemoryUse::offload)];
-}
-
 double Plan::tokens_per_second() const {
   return static_cast<double>(recipe.training.global_batch_size * recipe.training.seq_len) /
          step_seconds;
+}
+
+PipelineLayout planned_layout(const Recipe& recipe, const MeshDegrees& mesh) {
+  const std::unique_ptr<Communicator> alone = self_world();
+  TensorParallel whole(*alone);
+  // Parameters have no memory until they are laid out.
+  const std::unique_ptr<Model> model =
+      build_model(recipe.model, 1, dtype_named(recipe.precision.compute), whole);
+  const TrainingSection& training = recipe.training;
+  const std::int64_t round = training.micro_batch_size * mesh.replicate * mesh.shard;
+  return pipeline_layout(recipe.parallelism, model->num_layers(),
+                         model->chain_costs(training.seq_len),
+                         static_cast<int>(training.global_batch_size / round));
 }
 
 Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads) {
   Plan plan;
   plan.ranks = ranks;
   plan.mesh = resolved(mesh_degrees(recipe.parallelism), ranks);
-  const int dp = plan.mesh.replicate * plan.mesh.shard;
-  plan.recipe = with_batch_inferred(recipe, dp);
-  const TrainingSection& training = plan.recipe.training;
-  plan.microbatches = training.global_batch_size / (training.micro_batch_size * dp);
-  plan.device_bytes = device.memory_bytes;
-
-  const Layout layout = layout_of(plan.recipe, static_cast<int>(plan.microbatches));
+  plan.recipe = with_batch_inferred(recipe, plan.mesh.replicate * plan.mesh.shard);
+  plan.memory_bytes = device.memory_bytes;
+  const PipelineLayout layout = planned_layout(plan.recipe, plan.mesh);
+  plan.microbatches = layout.schedule.shape.microbatches;
   const Records records(plan, layout, threads);
   plan.parameters = records[0].parameters;
   plan.model_flops =
-      records[0].flops_per_sequence * static_cast<double>(training.global_batch_size);
+      records[0].flops_per_sequence * static_cast<double>(plan.recipe.training.global_batch_size);
   const PipelineShape& shape = layout.schedule.shape;
   std::vector<StageCosts> costs(layout.parts.size());
   double after = 0;

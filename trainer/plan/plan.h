@@ -8,6 +8,7 @@
 #include "kernels/runtime/memory_ledger.h"
 #include "models/model_part.h"
 #include "parallel/mesh.h"
+#include "trainer/pipeline_layout.h"
 #include "trainer/plan/device_model.h"
 #include "trainer/recipe.h"
 
@@ -15,7 +16,6 @@ namespace boostr {
 
 /// One number for each use of memory.
 using BytesByUse = std::array<double, memory_uses.size()>;
-double total(const BytesByUse& bytes);
 
 /// Bytes that a rank sends in a step, or seconds that it spends on that, by axis of the mesh.
 struct ByAxis {
@@ -27,6 +27,7 @@ struct ByAxis {
 struct StagePlan {
   std::vector<ModelPart> parts;  ///< by chunk
   BytesByUse bytes{};
+  double device_bytes = 0;  ///< those that lie in the device's memory, all together
   ByAxis wire_bytes;
   double kernel_flops = 0;    ///< with what is computed again
   double kernel_seconds = 0;  ///< of all microbatches and the update
@@ -46,19 +47,18 @@ struct Plan {
   double bubble_rate = 0;
   double step_seconds = 0;
   BytesByUse bytes{};       ///< by use the most of all ranks
-  double most_bytes = 0;    ///< of the rank that holds most
-  double device_bytes = 0;  ///< that there are
-  bool fits() const { return most_bytes <= device_bytes; }
+  double most_bytes = 0;    ///< in the device's memory, of the rank that holds most
+  double memory_bytes = 0;  ///< of the device
+  bool fits() const { return most_bytes <= memory_bytes; }
   double tokens_per_second() const;
 };
+
+/// The layout of a pipeline, of a recipe as it resolves on a mesh.
+PipelineLayout planned_layout(const Recipe& recipe, const MeshDegrees& mesh);
 
 /// The mesh that `ranks` ranks form under the recipe, or the ranks that its degrees name where
 /// `ranks` is 0; Error(usage) if they do not fit. `threads` of a rank's kernels count for their
 /// workspace.
 Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads = 1);
-
-/// The plan as lines for people, and as a JSON object.
-std::string plan_text(const Plan& plan, const DeviceModel& device);
-std::string plan_json(const Plan& plan, const DeviceModel& device);
 
 }  // namespace boostr

@@ -1,11 +1,13 @@
+#include "trainer/plan/plan_report.h"
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "trainer/metrics/console.h"
-#include "trainer/plan/plan.h"
 #include "trainer/trainer.h"
 
 namespace boostr {
@@ -67,7 +69,7 @@ std::string words(const std::vector<ModelPart>& parts) {
 Json stage_json(const StagePlan& stage) {
   return {{"holds", words(stage.parts)},
           {"bytes_per_rank", bytes_json(stage.bytes)},
-          {"total_bytes_per_rank", std::llround(total(stage.bytes))},
+          {"total_bytes_per_rank", std::llround(stage.device_bytes)},
           {"kernel_flops_per_rank", stage.kernel_flops},
           {"kernel_seconds", stage.kernel_seconds},
           {"wire_bytes_per_rank", axes_json(stage.wire_bytes)},
@@ -91,7 +93,7 @@ std::string memory_table(const Plan& plan) {
     table += fmt::format("{:>5}", i);
     for (const MemoryUse use : uses)
       table += fmt::format(" {:>13}", binary_size(stage.bytes[static_cast<std::size_t>(use)]));
-    table += fmt::format(" {:>11}  {}\n", binary_size(total(stage.bytes)), words(stage.parts));
+    table += fmt::format(" {:>11}  {}\n", binary_size(stage.device_bytes), words(stage.parts));
   }
   return table;
 }
@@ -120,16 +122,43 @@ std::string time_words(const Plan& plan, const DeviceModel& device) {
       slowest.kernel_flops * plan.ranks);
 }
 
+Json layout_json(const PlannedLayout& layout) {
+  return {{"overrides", layout.overrides},
+          {"step_seconds", layout.plan.step_seconds},
+          {"total_bytes_per_rank", std::llround(layout.plan.most_bytes)},
+          {"bubble_rate", layout.plan.bubble_rate}};
+}
+
+std::string words(const PlannedLayout& layout) {
+  const std::string changes =
+      layout.overrides.empty() ? "as it is" : fmt::format("{}", fmt::join(layout.overrides, " "));
+  return fmt::format("{:>10} {:>9}  {}\n", seconds_text(layout.plan.step_seconds),
+                     binary_size(layout.plan.most_bytes), changes);
+}
+
+/// What would fit, and what would be faster.
+std::string layouts_words(const PlanReport& report) {
+  std::string lines;
+  if (report.nearest) lines += "\nThe nearest layout that fits:\n" + words(*report.nearest);
+  if (!report.plan.fits() && !report.nearest)
+    lines += "\nNo layout of so many ranks that was tried fits.\n";
+  if (!report.best) return lines;
+  lines += report.best->empty() ? "" : "\nThe fastest that fit:\n";
+  for (const PlannedLayout& layout : *report.best) lines += words(layout);
+  return lines;
+}
+
 }  // namespace
 
-std::string plan_json(const Plan& plan, const DeviceModel& device) {
+std::string plan_json(const PlanReport& report, const DeviceModel& device) {
+  const Plan& plan = report.plan;
   Json object = {{"device", device.name},
                  {"ranks", plan.ranks},
                  {"mesh", mesh_json(plan.mesh)},
                  {"parameters", plan.parameters},
                  {"bytes_per_rank", bytes_json(plan.bytes)},
                  {"total_bytes_per_rank", std::llround(plan.most_bytes)},
-                 {"device_bytes", std::llround(plan.device_bytes)},
+                 {"device_bytes", std::llround(plan.memory_bytes)},
                  {"fits", plan.fits()},
                  {"microbatches", plan.microbatches},
                  {"bubble_rate", plan.bubble_rate},
@@ -140,32 +169,39 @@ std::string plan_json(const Plan& plan, const DeviceModel& device) {
                  {"mfu", model_flops_utilization(plan, device)},
                  {"stages", Json::array()}};
   for (const StagePlan& stage : plan.stages) object["stages"].push_back(stage_json(stage));
+  if (report.nearest) object["nearest"] = layout_json(*report.nearest);
+  if (report.best) {
+    object["layouts"] = Json::array();
+    for (const PlannedLayout& layout : *report.best)
+      object["layouts"].push_back(layout_json(layout));
+  }
   return object.dump() + "\n";
 }
 
-std::string plan_text(const Plan& plan, const DeviceModel& device) {
+std::string plan_text(const PlanReport& report, const DeviceModel& device) {
+  const Plan& plan = report.plan;
   const TrainingSection& training = plan.recipe.training;
   const ByAxis wire = most_of(plan, &StagePlan::wire_bytes);
   const std::string verdict =
       plan.fits() ? fmt::format("fits: {} of {}", binary_size(plan.most_bytes),
-                                binary_size(plan.device_bytes))
+                                binary_size(plan.memory_bytes))
                   : fmt::format("does not fit: {} are needed, {} are there",
-                                binary_size(plan.most_bytes), binary_size(plan.device_bytes));
+                                binary_size(plan.most_bytes), binary_size(plan.memory_bytes));
   return fmt::format(
              "model     {} with {}, {}\n"
              "mesh      {} = {}\n"
              "device    {} ({})\n"
-             "batch     {} x {} tokens, {} of {} sequences on each data-parallel rank\n\n"
+             "batch     {} x {} tokens, on each data-parallel rank {} microbatches of {}\n\n"
              "A rank holds at most:\n{}\n"
              "memory    {}\n"
              "wire      a rank sends in a step: dp {}, tp {}, pp {}\n",
              plan.recipe.model.type, counted(plan.parameters, "parameter"),
              plan.recipe.precision.compute, mesh_words(plan), counted(plan.ranks, "rank"),
              device.name, device.source, grouped(training.global_batch_size),
-             grouped(training.seq_len), counted(plan.microbatches, "microbatch"),
-             training.micro_batch_size, memory_table(plan), verdict, binary_size(wire.dp),
-             binary_size(wire.tp), binary_size(wire.pp)) +
-         time_words(plan, device);
+             grouped(training.seq_len), grouped(plan.microbatches), training.micro_batch_size,
+             memory_table(plan), verdict, binary_size(wire.dp), binary_size(wire.tp),
+             binary_size(wire.pp)) +
+         time_words(plan, device) + layouts_words(report);
 }
 
 }  // namespace boostr

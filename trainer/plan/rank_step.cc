@@ -1,6 +1,7 @@
 #include "trainer/plan/rank_step.h"
 
-#include <iterator>
+#include <algorithm>
+#include <utility>
 
 #include "models/build.h"
 #include "trainer/agreement.h"
@@ -15,6 +16,13 @@ std::vector<std::int64_t> distinct_microbatches(std::int64_t count) {
   return {1, count - 2, 1};
 }
 
+bool has_split_backwards(const Schedule& schedule) {
+  return std::ranges::any_of(schedule.passes, [](const std::vector<Pass>& passes) {
+    return std::ranges::any_of(
+        passes, [](const Pass& pass) { return pass.kind == PassKind::backward_input; });
+  });
+}
+
 }  // namespace
 
 RankStep::RankStep(const RankRequest& request, Communicator& world)
@@ -25,19 +33,12 @@ RankStep::RankStep(const RankRequest& request, Communicator& world)
       dtype_(dtype_named(recipe_.precision.compute)),
       tp_(mesh_.tp(), recipe_.parallelism.sequence_parallel),
       model_(build_model(recipe_.model, recipe_.training.seq_len, dtype_, tp_)),
-      parts_(request.parts),
-      microbatches_(distinct_microbatches(recipe_.training.global_batch_size /
-                                          (recipe_.training.micro_batch_size *
-                                           request.degrees.replicate * request.degrees.shard))) {
-  for (ModelPart& part : parts_)
-    if (part == ModelPart{}) part = model_->whole();
-  std::vector<std::vector<Parameter>> units;
-  for (const ModelPart& part : parts_)
-    std::ranges::move(parameter_units(*model_, part), std::back_inserter(units));
-  for (const std::vector<Parameter>& unit : units)
-    parameters_.insert(parameters_.end(), unit.begin(), unit.end());
+      parts_(request.layout.parts_of(request.stage)),
+      pipeline_(recipe_, mesh_, *model_, dtype_, request.layout),
+      splits_backward_(has_split_backwards(request.layout.schedule)),
+      microbatches_(distinct_microbatches(request.layout.schedule.shape.microbatches)) {
   zero_ = std::make_unique<Zero>(
-      units, DataParallelGroups{mesh_.shard(), mesh_.replicate()}, mesh_.tp(),
+      pipeline_.share(), DataParallelGroups{mesh_.shard(), mesh_.replicate()}, mesh_.model(),
       ZeroOptions{recipe_.parallelism.zero_stage, recipe_.parallelism.bucket_bytes});
   optimizer_ = std::make_unique<Optimizer>(recipe_.optimizer, *zero_);
   for (const Optimizer::SliceState& state : optimizer_->state())
@@ -48,8 +49,7 @@ RankStep::RankStep(const RankRequest& request, Communicator& world)
 
 std::int64_t RankStep::num_parameters() const {
   std::int64_t sum = 0;
-  for (const Parameter& parameter : boostr::parameters(*model_))
-    sum += parameter.global_shape().numel();
+  for (const Parameter& parameter : pipeline_.share().all) sum += parameter.global_shape().numel();
   return sum;
 }
 
@@ -70,17 +70,14 @@ double RankStep::message_bytes() const {
 }
 
 void RankStep::step(const Watch& watch) {
-  for (Parameter& parameter : parameters_) parameter.zero_grad();
+  for (const ParameterUnit& unit : pipeline_.share().units())
+    for (Parameter parameter : unit) parameter.zero_grad();
   for (std::size_t i = 0; i < microbatches_.size(); ++i) microbatch(i, watch);
   watch({Piece::update, 0, 0}, [&] { update(); });
 }
 
 Shape RankStep::stream_shape() const {
-  const TrainingSection& training = recipe_.training;
-  const std::int64_t width = recipe_.model.llama.hidden_size;
-  if (recipe_.parallelism.sequence_parallel && tp_.size() > 1)
-    return {training.micro_batch_size * training.seq_len / tp_.size(), width};
-  return {training.micro_batch_size, training.seq_len, width};
+  return model_->stream_shape(recipe_.training.micro_batch_size, recipe_.training.seq_len);
 }
 
 Tensor RankStep::ids() {
@@ -95,49 +92,43 @@ Tensor RankStep::ids() {
 }
 
 void RankStep::forward(const ModelPart& part, InFlight& in_flight) {
-  in_flight.tokens = {ids(), ids(), {}};
-  if (recipe_.data.packing)
-    in_flight.tokens.documents = Tensor::zeros(in_flight.tokens.targets.shape(), DType::i32);
+  Microbatch tokens{ids(), ids(), {}};
+  if (recipe_.data.packing) tokens.documents = Tensor::zeros(tokens.targets.shape(), DType::i32);
   if (!part.embeds) in_flight.input = input_leaf(Tensor::zeros(stream_shape(), dtype_));
   const Tensor stream =
-      forward_part(*model_, part, in_flight.input, in_flight.tokens,
+      forward_part(*model_, part, in_flight.input, tokens,
                    activation_checkpoint_named(recipe_.activation_checkpoint.mode));
-  const double scale =
-      1.0 / static_cast<double>(recipe_.training.global_batch_size * recipe_.training.seq_len);
-  in_flight.output = part.ends ? model_->loss(stream, in_flight.tokens, scale) : stream;
+  const auto targets =
+      static_cast<double>(recipe_.training.global_batch_size * recipe_.training.seq_len);
+  in_flight.output = part.ends ? model_->loss(stream, tokens, 1.0 / targets) : stream;
 }
 
 void RankStep::backward(InFlight& in_flight) const {
-  const Tensor& output = in_flight.output;
-  const Tensor dy = Tensor::full(output.shape(), output.dtype(), 1.0);
-  if (request_.splits_backward)
-    in_flight.weight_grads = backward_input(output, dy);
+  const InFlight live = std::exchange(in_flight, {});
+  const Tensor dy = Tensor::full(live.output.shape(), live.output.dtype(), 1.0);
+  if (splits_backward_)
+    in_flight.weight_grads = backward_input(live.output, dy);
   else
-    boostr::backward(output, dy);
-  in_flight.input = in_flight.output = {};
-  if (!request_.splits_backward) in_flight.tokens = {};
-}
-
-void RankStep::weights(InFlight& in_flight) const {
-  in_flight.weight_grads.run();
-  in_flight.tokens = {};
+    boostr::backward(live.output, dy);
 }
 
 void RankStep::microbatch(std::size_t index, const Watch& watch) {
+  const bool last = index + 1 == microbatches_.size();
   std::vector<InFlight> in_flight(parts_.size());
   for (std::size_t chunk = 0; chunk < parts_.size(); ++chunk)
     watch({Piece::forward, index, chunk}, [&] { forward(parts_[chunk], in_flight[chunk]); });
-  zero_->expect_backward(index + 1 == microbatches_.size());
   for (std::size_t chunk = parts_.size(); chunk-- > 0;) {
+    zero_->expect_backward(chunk, last);
     watch({Piece::backward, index, chunk}, [&] { backward(in_flight[chunk]); });
-    watch({Piece::weights, index, chunk}, [&] { weights(in_flight[chunk]); });
+    watch({Piece::weights, index, chunk}, [&] { in_flight[chunk].weight_grads.run(); });
   }
 }
 
 void RankStep::update() {
-  zero_->reduce_gradients();
+  pipeline_.reduce_gradients(*zero_);
   all_ranks_sum(mesh_.dp(), 0);  // targets
   all_ranks_sum(mesh_.dp(), 0);  // the loss
+  all_ranks_sum(mesh_.pp(), 0);
   optimizer_->grad_norm(1.0);
   optimizer_->step(1, 1.0, 1.0);
   zero_->gather_parameters();

@@ -11,18 +11,17 @@
 #include "parallel/zero/zero.h"
 #include "trainer/optimizer.h"
 #include "trainer/recipe.h"
+#include "trainer/training_pipeline.h"
 
 namespace boostr {
 
 /// A rank of a mesh, as the recipe would have it.
 struct RankRequest {
-  Recipe recipe;        ///< as it resolves on the mesh
-  MeshDegrees degrees;  ///< all known
-  int stage = 0;        ///< of the pipeline; of the other axes the rank is the first
-  std::vector<ModelPart> parts = {
-      ModelPart{}};              ///< by chunk; the default stands for the whole model
-  bool splits_backward = false;  ///< B and W run apart
-  int threads = 1;               ///< of its kernels
+  Recipe recipe;          ///< as it resolves on the mesh
+  MeshDegrees degrees;    ///< all known
+  PipelineLayout layout;  ///< of the recipe's pipeline there
+  int stage = 0;          ///< of it; of the other axes the rank is the first
+  int threads = 1;        ///< of its kernels
 };
 
 /// One rank's training steps without data: model, gradients and optimizer as the trainer has them,
@@ -60,7 +59,6 @@ class RankStep {
  private:
   /// What a microbatch holds of one chunk from F to W.
   struct InFlight {
-    Microbatch tokens;
     Tensor input, output;
     WeightGrads weight_grads;
   };
@@ -69,7 +67,6 @@ class RankStep {
   Tensor ids();
   void forward(const ModelPart& part, InFlight& in_flight);
   void backward(InFlight& in_flight) const;
-  void weights(InFlight& in_flight) const;
   void microbatch(std::size_t index, const Watch& watch);
   void update();
 
@@ -81,7 +78,8 @@ class RankStep {
   TensorParallel tp_;
   std::unique_ptr<Model> model_;
   std::vector<ModelPart> parts_;
-  std::vector<Parameter> parameters_;
+  TrainingPipeline pipeline_;
+  bool splits_backward_;
   std::unique_ptr<Zero> zero_;
   std::unique_ptr<Optimizer> optimizer_;
   std::vector<std::int64_t> microbatches_;

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/plan/plan_search.h"
+
+namespace boostr {
+
+/// A plan and what else was asked for.
+struct PlanReport {
+  Plan plan;
+  std::optional<PlannedLayout> nearest;            ///< where the plan does not fit
+  std::optional<std::vector<PlannedLayout>> best;  ///< where layouts were searched
+};
+
+/// As lines for people, and as one JSON object.
+std::string plan_text(const PlanReport& report, const DeviceModel& device);
+std::string plan_json(const PlanReport& report, const DeviceModel& device);
+
+}  // namespace boostr
