@@ -13,6 +13,10 @@ namespace {
 constexpr std::uint64_t shown_calls = 3;
 /// One rank of those that hang reports; the others only if that one does not end the run.
 constexpr double second_reporter_seconds = 1.0;
+/// Likewise of those that wait for a message from a rank that waits itself, perhaps since later.
+constexpr double next_in_chain_seconds = 4.0;
+/// A rank that waits shows that it is alive much more often.
+constexpr std::chrono::milliseconds silence{500};
 
 std::uint64_t read(const std::uint64_t& word) {
   return std::atomic_ref(const_cast<std::uint64_t&>(word)).load(std::memory_order_relaxed);
@@ -96,11 +100,27 @@ void Trace::set_state(std::uint64_t number, CallState state) {
 void Trace::begin_wait(const Wait& wait) {
   const std::lock_guard lock(mutex_);
   wait_ = wait;
+  heartbeat_ = {};
+  write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, 1);
 }
 
 void Trace::end_wait() {
   const std::lock_guard lock(mutex_);
   wait_.reset();
+  write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, 0);
+}
+
+int Trace::peer_of(const Wait& wait) const {
+  return wait.world_ranks[static_cast<std::size_t>(wait.signature.peer)];
+}
+
+bool Trace::peer_waits(const Wait& wait) const {
+  const TraceRing* ring = rings_[static_cast<std::size_t>(peer_of(wait))];
+  if (ring == nullptr || read(ring->waiting) == 0) return false;
+  const auto now = std::chrono::steady_clock::now();
+  const std::uint64_t count = read(ring->alive);
+  if (count != heartbeat_.count) heartbeat_ = {count, now};
+  return now - heartbeat_.changed < silence;
 }
 
 void Trace::set_timeout(std::chrono::duration<double> timeout) {
@@ -114,10 +134,14 @@ std::chrono::duration<double> Trace::timeout() const {
 std::optional<std::string> Trace::overdue() const {
   const std::lock_guard lock(mutex_);
   if (!wait_) return std::nullopt;
-  const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - wait_->since;
-  if (waited < timeout()) return std::nullopt;
+  std::uint64_t& alive = rings_[static_cast<std::size_t>(world_rank_)]->alive;
+  write(alive, read(alive) + 1);
   const bool message =
       wait_->signature.kind == CallKind::send || wait_->signature.kind == CallKind::recv;
+  const bool in_chain = message && peer_waits(*wait_);
+  const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - wait_->since;
+  if (waited.count() < timeout().count() + (in_chain ? next_in_chain_seconds : 0))
+    return std::nullopt;
   const std::vector<int> missing =
       message ? std::vector<int>{} : wait_->group->missing(wait_->sequence);
   int reporter = 0;
@@ -138,10 +162,12 @@ std::string Trace::report(const Wait& wait, double seconds, std::span<const int>
   std::string message =
       text(wait.signature, about, ", operation #", wait.sequence, " of group '", wait.group_name,
            "' of ", wait.world_ranks.size(), ", has waited ", seconds, " s: ");
-  if (wait.signature.kind == CallKind::send) {
-    message += "rank " + text(wait.signature.peer, " has not received it");
-  } else if (wait.signature.kind == CallKind::recv) {
-    message += "rank " + text(wait.signature.peer, " has not sent it");
+  if (wait.signature.kind == CallKind::send || wait.signature.kind == CallKind::recv) {
+    const int peers[] = {wait.signature.peer};
+    message +=
+        list_ranks(peers, wait) +
+        (wait.signature.kind == CallKind::send ? " has not received it" : " has not sent it") +
+        (peer_waits(wait) ? "; it waits itself" : "");
   } else if (!missing.empty()) {
     message +=
         list_ranks(missing, wait) + (missing.size() == 1 ? " has" : " have") + " not entered it";

@@ -29,6 +29,8 @@ struct TraceEntry {
 struct TraceRing {
   static constexpr std::uint64_t length = 64;
   std::uint64_t count;
+  std::uint64_t waiting;  ///< 1 while the rank waits for an operation
+  std::uint64_t alive;    ///< counts up while it waits and its process runs
   TraceEntry entry[length];
 };
 
@@ -68,13 +70,26 @@ class Trace {
 
  private:
   std::string report(const Wait& wait, double seconds, std::span<const int> missing) const;
+  /// The rank that a message must come from or go to.
+  int peer_of(const Wait& wait) const;
+  /// Whether that rank waits for something itself, as far as can be seen, so that it is not to
+  /// blame.
+  bool peer_waits(const Wait& wait) const;
 
   int world_rank_;
   std::vector<TraceRing*> rings_;
   std::shared_ptr<void> owner_;
   std::atomic<double> timeout_seconds_{300};
-  mutable std::mutex mutex_;  // guards wait_, and keeps the group alive while a report reads it
+  /// A peer's TraceRing::alive and when it was seen to change.
+  struct Heartbeat {
+    std::uint64_t count = 0;
+    std::chrono::steady_clock::time_point changed;
+  };
+
+  mutable std::mutex mutex_;  // guards wait_ and heartbeat_, and keeps the group alive while a
+                              // report reads it
   std::optional<Wait> wait_;
+  mutable Heartbeat heartbeat_;
 };
 
 }  // namespace boostr

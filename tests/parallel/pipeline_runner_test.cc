@@ -152,7 +152,8 @@ TEST(PipelineRunner, ShowsWhatRanWhen) {
 }
 
 TEST(PipelineRunner, NamesTheStageThatDoesNotDeliver) {
-  const Schedule schedule = schedule_of("1f1b", {2, 3, 1});
+  const Schedule schedule = schedule_of("1f1b", {4, 6, 1});
+  // The stages behind it wait too, each for the one before.
   const auto run = [&](Communicator& world) {
     PipelineRunner runner(world, {Shape{width}, DType::f64});
     Factors chunks(schedule, world.rank());
@@ -160,7 +161,7 @@ TEST(PipelineRunner, NamesTheStageThatDoesNotDeliver) {
     runner.run(schedule, chunks);
   };
   try {
-    run_ranks(2, run, std::chrono::milliseconds(300));
+    run_ranks(4, run, std::chrono::milliseconds(300));
     FAIL() << "nobody noticed";
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ExitCode::communication);
