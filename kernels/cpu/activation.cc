@@ -11,22 +11,25 @@ namespace {
 
 constexpr std::int64_t grain = 4096;  // elements worth a thread
 
+/// Registers of a piece: more of shorter ones, whose exponentials would wait for themselves.
+constexpr int piece_size = simd_bytes < 64 ? 6 : pack_size;
+
 /// f(x) and f'(x).
 template <class P>
 struct Curve {
   P value, slope;
 };
 
-/// 1 / (1 + e^-x), and the same of -x without cancellation.
+/// 1 / (1 + e^-x), and its slope: the product of it and the same of -x, without cancellation.
 template <class P>
 struct Sigmoid {
   explicit Sigmoid(const P& x) {
     const P e = exp_nonpositive(negative_abs(x));
     const P larger = reciprocal(e + 1), smaller = larger * e;
     value = where_positive(x, larger, smaller);
-    complement = where_positive(x, smaller, larger);
+    slope = larger * smaller;
   }
-  P value, complement;
+  P value, slope;
 };
 
 /// The distribution function of the standard normal: erfc(-x / sqrt 2) / 2. erfc by the Chebyshev
@@ -56,8 +59,7 @@ struct Silu {
   template <class A, int n>
   static Curve<Pack<A, n>> at(const Pack<A, n>& x) {
     const Sigmoid s(x);
-    const auto value = x * s.value;
-    return {value, s.value + value * s.complement};
+    return {x * s.value, s.value + x * s.slope};
   }
 };
 
@@ -82,7 +84,7 @@ struct GeluTanh {
     const Sigmoid s(x * (x * x * cubic + two_c));
     // At 40 the slope is exactly 0 or 1, and x^3 is far from overflow.
     const auto z = min(A(40), max(A(-40), x));
-    return {x * s.value, s.value + z * s.value * s.complement * (z * z * (3 * cubic) + two_c)};
+    return {x * s.value, s.value + z * s.slope * (z * z * (3 * cubic) + two_c)};
   }
 };
 
@@ -105,7 +107,7 @@ void for_each_element(const Stream& stream, In x, Activation activation, Body&& 
   dispatch_curve(activation, [&]<class F>() {
     dispatch_float(x.dtype, [&]<class S>() {
       parallel_for(stream, x.shape.numel(), grain, [&](std::int64_t begin, std::int64_t end) {
-        for_each_piece<Accumulator<S>>(
+        for_each_piece<Accumulator<S>, piece_size>(
             end - begin, [&](auto piece) { body.template operator()<S, F>(begin, piece); });
         finish_stores_around_caches();
       });
@@ -150,6 +152,10 @@ void gated_activation_grad(Stream& stream, Out dgate, Out dup, In dy, In gate, I
                            Activation activation) {
   const bool around_caches = goes_around_caches(dgate) && goes_around_caches(dup);
   for_each_element(stream, gate, activation, [&]<class S, class F>(std::int64_t begin, auto piece) {
+    if (!around_caches) {  // or the stores would wait for their lines
+      prefetch_ahead(dgate.as<S>() + begin, piece);
+      prefetch_ahead(dup.as<S>() + begin, piece);
+    }
     const auto f = F::at(load_stream(gate.as<S>() + begin, piece));
     const auto g = load_stream(dy.as<S>() + begin, piece);
     const auto u = load_stream(up.as<S>() + begin, piece);

@@ -35,6 +35,7 @@ void grad_row(S* dx, const S* dy, const S* x, const S* weight, RowStatistics<Acc
   const auto xhat = [&](auto piece) { return (load(x, piece) - row.mean) * row.rstd; };
   RowSum<A> sum_g, sum_g_xhat;
   for_each_piece<A>(count, [&](auto piece) {
+    prefetch_result(dx, piece, around_caches);
     const auto v = g(piece);
     sum_g.add(v);
     sum_g_xhat.add(v * xhat(piece));

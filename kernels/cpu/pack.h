@@ -103,6 +103,26 @@ inline Vec<float> to_bfloat16_pairs(Vec<float> even, Vec<float> odd) {
 template <class S, int n>
 inline constexpr bool in_pairs = std::is_same_v<S, BFloat16>&& n % 2 == 0;
 
+/// Lanes first, first + 2, ... of a and then of b.
+template <class A, int... lane>
+inline Vec<A> every_second(Vec<A> a, Vec<A> b, int first, std::integer_sequence<int, lane...>) {
+  return first == 0 ? __builtin_shufflevector(a, b, (2 * lane)...)
+                    : __builtin_shufflevector(a, b, (2 * lane + 1)...);
+}
+/// v, whose registers are consecutive elements, in the order of packs of S.
+template <class S, int n>
+inline Pack<Accumulator<S>, n> in_order_of(const Pack<Accumulator<S>, n>& v) {
+  using A = Accumulator<S>;
+  if constexpr (in_pairs<S, n>) {
+    return pack_of<A, n>([&](int k) {
+      return every_second<A>(v.part[k / 2 * 2], v.part[k / 2 * 2 + 1], k % 2,
+                             std::make_integer_sequence<int, lanes<A>>());
+    });
+  } else {
+    return v;
+  }
+}
+
 /// The lanes past the end of a row are `fill`.
 template <class S, int n>
 inline Pack<Accumulator<S>, n> load(const S* p, Piece<n> piece, Accumulator<S> fill = 0) {
@@ -148,12 +168,18 @@ inline void prefetch_ahead(const S* p, Piece<n> piece) {
   for (int i = 0; i < n * lanes<Accumulator<S>>; i += line) prefetch_ahead(p + piece.at + i);
 }
 
+/// Asks for the lines of the piece of a result that is stored later, and not around the caches.
+template <class S, int n>
+inline void prefetch_result(const S* y, Piece<n> piece, bool around_caches) {
+  if (!around_caches) prefetch(y, piece);
+}
+
 /// Calls body with the pieces of 0 .. count - 1 in order. Flattened, as for_each_vector.
-template <class A, class Body>
-[[gnu::flatten]] inline void for_each_piece(std::int64_t count, Body&& body) {
-  constexpr std::int64_t whole = pack_size * lanes<A>;
+template <class A, int n = pack_size, class Body>
+[[gnu::flatten]] inline void for_each_piece(std::int64_t count, Body body) {
+  constexpr std::int64_t whole = n * lanes<A>;
   std::int64_t i = 0;
-  for (; i + whole <= count; i += whole) body(Piece<pack_size>{i, whole});
+  for (; i + whole <= count; i += whole) body(Piece<n>{i, whole});
   for (; i < count; i += lanes<A>) body(Piece<1>{i, std::min<std::int64_t>(lanes<A>, count - i)});
 }
 

@@ -45,19 +45,18 @@ Accumulator<S> reduced(const S* x, std::int64_t count, Reduction reduction) {
 template <class S, class Term>
 double sum_in_f64(const S* x, std::int64_t count, Term term) {
   using A = Accumulator<S>;
-  return reduce_add(fold_row<lanes<A>>(
-      count, Vec<double>{},
-      [&](Vec<double>& sum, std::int64_t i, std::int64_t n) {
-        prefetch_ahead(x + i);
-        const Vec<A> v = load_n(x + i, n);
-        if constexpr (std::is_same_v<A, double>) {
-          sum += term(v);
-        } else {
-          const InF64 halves = in_f64(v);
-          sum += term(halves.first) + term(halves.second);
-        }
-      },
-      [](Vec<double> a, Vec<double> b) { return a + b; }));
+  return sum_row<double, A>(count, [&]<int n>(Piece<n> piece) {
+    prefetch_ahead(x, piece);
+    const auto v = load(x, piece);
+    if constexpr (std::is_same_v<A, double>) {
+      return each(term, v);
+    } else {
+      return pack_of<double, n>([&](int k) {
+        const InF64 halves = in_f64(v.part[k]);
+        return term(halves.first) + term(halves.second);
+      });
+    }
+  });
 }
 
 /// Sum of squares in f64, where the square of no f32 overflows.

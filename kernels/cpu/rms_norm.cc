@@ -16,6 +16,7 @@ Accumulator<S> normalize_row(S* y, const S* x, const S* weight, std::int64_t cou
                              bool around_caches) {
   using A = Accumulator<S>;
   const A squares = sum_row<A>(count, [&](auto piece) {
+    prefetch_result(y, piece, around_caches);
     const auto v = load(x, piece);
     return v * v;
   });
@@ -31,8 +32,10 @@ template <class S>
 void grad_row(S* dx, const S* dy, const S* x, const S* weight, Accumulator<S> rstd,
               std::int64_t count, bool around_caches) {
   using A = Accumulator<S>;
-  const A dot = sum_row<A>(
-      count, [&](auto piece) { return load(dy, piece) * load(weight, piece) * load(x, piece); });
+  const A dot = sum_row<A>(count, [&](auto piece) {
+    prefetch_result(dx, piece, around_caches);
+    return load(dy, piece) * load(weight, piece) * load(x, piece);
+  });
   const A along_x = rstd * rstd * dot / A(count);
   for_each_piece<A>(count, [&](auto piece) {
     prefetch(dy + count, piece);

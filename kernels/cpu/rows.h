@@ -81,11 +81,11 @@ class RowSum {
   Pack<A, pack_size> sum_{};
 };
 
-/// Sum of term(piece) over the pieces of a row of `count` elements.
-template <class A, class Term>
+/// Sum in A of term(piece) over the pieces of a row of `count` elements, whose arithmetic is in E.
+template <class A, class E = A, class Term>
 inline A sum_row(std::int64_t count, Term&& term) {
   RowSum<A> sum;
-  for_each_piece<A>(count, [&](auto piece) { sum.add(term(piece)); });
+  for_each_piece<E>(count, [&](auto piece) { sum.add(term(piece)); });
   return sum.total();
 }
 

@@ -14,21 +14,24 @@ void softmax_row(S* y, const S* x, std::int64_t width, Accumulator<S>* kept, boo
   constexpr A lowest = -std::numeric_limits<A>::infinity();
   const A peak = max_row(x, width);
   const A sum = sum_row<A>(width, [&](auto piece) {
+    prefetch(x + width, piece);
+    prefetch_result(y, piece, around_caches);
     const auto e = exp_nonpositive(load(x, piece, lowest) - peak);
     store(kept, e, piece, false);
     return e;
   });
   const A factor = 1 / sum;
-  for_each_piece<A>(width, [&](auto piece) {
-    prefetch(x + width, piece);
-    store(y, load(kept, piece) * factor, piece, around_caches);
-  });
+  for_each_piece<A>(
+      width, [&](auto piece) { store(y, load(kept, piece) * factor, piece, around_caches); });
 }
 
 template <class S>
 void softmax_grad_row(S* dx, const S* dy, const S* y, std::int64_t width, bool around_caches) {
   using A = Accumulator<S>;
-  const A dot = sum_row<A>(width, [&](auto piece) { return load(y, piece) * load(dy, piece); });
+  const A dot = sum_row<A>(width, [&](auto piece) {
+    prefetch_result(dx, piece, around_caches);
+    return load(y, piece) * load(dy, piece);
+  });
   for_each_piece<A>(width, [&](auto piece) {
     prefetch(y + width, piece);
     prefetch(dy + width, piece);

@@ -22,16 +22,22 @@ inline Pack<A, n> negative_abs(const Pack<A, n>& x) {
       x);
 }
 
-/// p 2^n, where the low bits of `shifted` are the integer n.
+/// What the polynomial of the exponential is in multiples of: `scaled` takes 2^(n + 32) in one
+/// product, a normal number for every n, so that subnormal results are rounded once.
+#if defined(BOOSTR_SIMD_AVX512)
+inline constexpr float exp_unit = 1.0f;
+#else
+inline constexpr float exp_unit = 0x1p-32f;
+#endif
+/// p / exp_unit * 2^n, where the low bits of `shifted` are the integer n.
 inline Vec<float> scaled(Vec<float> p, [[maybe_unused]] Vec<float> n,
                          [[maybe_unused]] Vec<float> shifted) {
 #if defined(BOOSTR_SIMD_AVX512)
   return reinterpret_cast<Vec<float>>(
       _mm512_maskz_scalef_ps(all_lanes, reinterpret_cast<__m512>(p), reinterpret_cast<__m512>(n)));
 #else
-  // 2^(n + 32), a normal number for every n, then 2^-32: subnormal results are rounded once.
   const auto power = (reinterpret_cast<Vec<std::uint32_t>>(shifted) << 23) + ((127u + 32u) << 23);
-  return p * reinterpret_cast<Vec<float>>(power) * 0x1p-32f;
+  return p * reinterpret_cast<Vec<float>>(power);
 #endif
 }
 
@@ -46,9 +52,9 @@ inline Pack<float, count> exp_nonpositive(const Pack<float, count>& x) {
   const auto shifted = clamped * 1.44269504088896341f + magic;
   const auto n = shifted - magic;
   const auto r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
-  auto p = r * 1.393368586e-3f + 8.369184382e-3f;
+  auto p = r * (1.393368586e-3f * exp_unit) + 8.369184382e-3f * exp_unit;
   for (const float c : {4.166646460e-2f, 1.666650494e-1f, 5.000000013e-1f, 1.0f, 1.0f})
-    p = p * r + c;
+    p = p * r + c * exp_unit;
   return each(scaled, p, n, shifted);
 }
 template <int count>
