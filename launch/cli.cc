@@ -65,6 +65,13 @@ void define_profile(CLI::App& app, Options& options) {
       ->type_name("FILE")
       ->check(refuse_no_file)
       ->capture_default_str();
+  profile
+      ->add_option(
+          "--timeline", options.profile.timeline,
+          "SVG of the last step's pipeline as it ran; beside it, with -planned in its name, "
+          "as its schedule says")
+      ->type_name("FILE")
+      ->check(refuse_no_file);
   profile->add_flag("--by-shape", options.profile.by_shape,
                     "a row for each kernel and shapes of its operands");
   profile->footer(footer(
@@ -255,6 +262,7 @@ int profile(const LoadedRecipe& loaded, const Options& options, const Actions& a
   const ProfileOptions& asked = options.profile;
   std::vector<std::string> words = {"profile", text("--steps=", asked.steps),
                                     text("--trace=", asked.trace)};
+  if (!asked.timeline.empty()) words.push_back("--timeline=" + asked.timeline);
   if (asked.by_shape) words.emplace_back("--by-shape");
   return start(words, loaded, options, actions, [&] { return actions.profile(loaded, asked); });
 }

@@ -40,8 +40,43 @@ void Reporter::event(const std::string& name, std::int64_t step, const std::stri
   if (log_) log_->write_event(name, step, json_object);
 }
 
-void Reporter::end_step(const StepReport& report, bool logged) {
+RankTimes Reporter::times_until_now(const PipelineRunner::Times& pipeline) const {
+  return {unix_time(), world_.held_up_seconds(), pipeline.span, pipeline.work, pipeline.idle};
+}
+
+void Reporter::begin_step(const PipelineRunner::Times& pipeline) {
+  at_begin_ = times_until_now(pipeline);
+  throughput_.begin_step();
+}
+
+MetricsRow Reporter::make_row(const StepReport& report) {
+  const auto memory =
+      static_cast<std::int64_t>(all_ranks_max(world_, static_cast<double>(peak_memory_bytes())));
+  const Throughput::Rates rates = throughput_.take();
+  const TimesOfRanks times = gather_times(world_, window_);
+  const double steps = window_.wall / rates.seconds_per_step;
+  window_ = {};
+  MetricsRow row{.step = report.step,
+                 .loss = report.loss,
+                 .grad_norm = report.grad_norm,
+                 .lr = report.lr,
+                 .tokens_per_second = rates.tokens_per_second,
+                 .mfu = rates.mfu,
+                 .memory_bytes = memory,
+                 .time = unix_time(),
+                 .loss_scale = report.loss_scale,
+                 .step_seconds = rates.seconds_per_step,
+                 .bubble_rate = times.bubble_rate,
+                 .exposed_communication = times.exposed_communication,
+                 .slowest_rank = times.slowest()};
+  for (const double busy : times.busy) row.rank_seconds.push_back(busy / steps);
+  return row;
+}
+
+void Reporter::end_step(const StepReport& report, const PipelineRunner::Times& pipeline,
+                        bool logged) {
   throughput_.end_step(report.tokens);
+  window_ += times_until_now(pipeline) - at_begin_;
   if (first_step_ == 0) {
     first_step_ = report.step;
     first_loss_ = report.loss;
@@ -59,12 +94,7 @@ void Reporter::end_step(const StepReport& report, bool logged) {
                     report.step, report.loss_scale));
   }
   if (!logged) return console_.advance(report.step, report.loss, eta(report.step));
-  const auto memory =
-      static_cast<std::int64_t>(all_ranks_max(world_, static_cast<double>(peak_memory_bytes())));
-  const Throughput::Rates rates = throughput_.take();
-  const MetricsRow row{
-      report.step, report.loss, report.grad_norm, report.lr,        rates.tokens_per_second,
-      rates.mfu,   memory,      unix_time(),      report.loss_scale};
+  const MetricsRow row = make_row(report);
   if (!log_) return;
   log_->write(row);
   if (tensorboard_) tensorboard_->write(row);

@@ -7,6 +7,7 @@
 
 #include "trainer/metrics/console.h"
 #include "trainer/metrics/metrics_log.h"
+#include "trainer/metrics/rank_times.h"
 #include "trainer/metrics/tensorboard.h"
 #include "trainer/metrics/throughput.h"
 #include "trainer/recipe.h"
@@ -31,9 +32,10 @@ class Reporter {
   void say(const std::string& line) { console_.say(line); }
   void event(const std::string& name, std::int64_t step, const std::string& json_object);
 
-  void begin_step() { throughput_.begin_step(); }
+  /// `pipeline`: this rank's times so far.
+  void begin_step(const PipelineRunner::Times& pipeline);
   /// Collective. `logged`: this step has a row.
-  void end_step(const StepReport& report, bool logged);
+  void end_step(const StepReport& report, const PipelineRunner::Times& pipeline, bool logged);
   /// Collective: what memory is for, on the rank that holds most of each.
   void memory(std::int64_t step);
   void validation(std::int64_t step, const ValidationReport& report);
@@ -44,12 +46,18 @@ class Reporter {
 
  private:
   double eta(std::int64_t step) const;
+  /// Of this rank until now.
+  RankTimes times_until_now(const PipelineRunner::Times& pipeline) const;
+  /// Collective.
+  MetricsRow make_row(const StepReport& report);
 
   Recipe recipe_;
   Communicator& world_;
   Setup setup_;
   Console console_;
   Throughput throughput_;
+  RankTimes at_begin_;                              ///< of the step
+  RankTimes window_;                                ///< since the last row
   std::unique_ptr<MetricsLog> log_;                 ///< rank 0 only
   std::unique_ptr<TensorBoardWriter> tensorboard_;  ///< rank 0 only
   double first_loss_ = 0;

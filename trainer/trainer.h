@@ -55,6 +55,9 @@ class Trainer {
   /// Mean loss over the validation samples, at most training.validation_batches global batches.
   ValidationReport validate();
 
+  /// The pipeline on this rank.
+  const TrainingPipeline& pipeline() const { return *pipeline_; }
+
   std::int64_t steps_done() const { return step_; }
   /// Elements of all parameters, each counted once.
   std::int64_t num_parameters() const;

@@ -39,8 +39,8 @@ class TrainingPipeline {
   /// Forward alone: the sum of the cross entropies likewise.
   double evaluate(const Batch& batch);
 
-  /// The last of these as it ran, on all stages. Collective over them.
-  PipelineTimeline gather_timeline() const { return runner_.gather_timeline(); }
+  /// How the last of these ran.
+  const PipelineRunner& runner() const { return runner_; }
 
  private:
   Model& model_;

@@ -110,14 +110,14 @@ void TrainingRun::announce(double peak_flops) {
 }
 
 void TrainingRun::one_step() {
-  reporter_->begin_step();
+  reporter_->begin_step(trainer_->pipeline().runner().times());
   const Clock::time_point begin = Clock::now();
   world_.set_timeout(timeout_.in_step());
   const StepReport report = trainer_->step();
   world_.set_timeout(timeout_.between_steps());
   timeout_.step_took(Clock::now() - begin);
   const bool logged = report.step % recipe_.metrics.interval == 0 || finished();
-  reporter_->end_step(report, logged);
+  reporter_->end_step(report, trainer_->pipeline().runner().times(), logged);
   if (++steps_of_this_process_ == 2) reporter_->memory(report.step);
 }
 

@@ -98,6 +98,10 @@ class Communicator {
   /// computation.
   virtual void progress() = 0;
 
+  /// How long this rank's calls and waits have held its thread up, over all its communicators of one
+  /// world, in seconds; 0 where nobody counts.
+  virtual double held_up_seconds() const { return 0; }
+
   /// Of this rank's communicators over one world: an operation that waits longer than this ends the
   /// run with exit code 7 and a message that names the operation and the missing ranks. (Between
   /// processes the job is ended; between threads wait() throws Error(communication).)

@@ -116,6 +116,8 @@ void ProfiledCommunicator::progress() {
   inner_.progress();
 }
 
+double ProfiledCommunicator::held_up_seconds() const { return inner_.held_up_seconds(); }
+
 void ProfiledCommunicator::set_timeout(std::chrono::duration<double> timeout) {
   inner_.set_timeout(timeout);
 }

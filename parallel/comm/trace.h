@@ -60,6 +60,10 @@ class Trace {
   void begin_wait(const Wait& wait);
   void end_wait();
 
+  /// How long calls and waits have held up this rank's thread, which alone asks.
+  void add_held_up(double seconds) { held_up_seconds_ += seconds; }
+  double held_up_seconds() const { return held_up_seconds_; }
+
   void set_timeout(std::chrono::duration<double> timeout);
   std::chrono::duration<double> timeout() const;
   /// If this rank waits for longer than the timeout: the message that says for what, which ranks
@@ -80,6 +84,7 @@ class Trace {
   std::vector<TraceRing*> rings_;
   std::shared_ptr<void> owner_;
   std::atomic<double> timeout_seconds_{300};
+  double held_up_seconds_ = 0;
   /// A peer's TraceRing::alive and when it was seen to change.
   struct Heartbeat {
     std::uint64_t count = 0;

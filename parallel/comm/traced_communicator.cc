@@ -33,6 +33,20 @@ class WaitScope {
   Trace& trace_;
 };
 
+/// The time of its life holds the rank's thread up.
+class HeldUp {
+ public:
+  explicit HeldUp(Trace& trace) : trace_(trace) {}
+  ~HeldUp() { trace_.add_held_up(std::chrono::duration<double>(Clock::now() - begin_).count()); }
+  HeldUp(const HeldUp&) = delete;
+  HeldUp& operator=(const HeldUp&) = delete;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Trace& trace_;
+  Clock::time_point begin_ = Clock::now();
+};
+
 /// A recorded operation until it is waited for.
 class PendingCall final : public Work::Pending {
  public:
@@ -49,6 +63,7 @@ class PendingCall final : public Work::Pending {
     if (!operation_->done()) {
       traced_->trace->set_state(record_, CallState::waiting);
       const WaitScope scope(*traced_, signature_, sequence_, about_);
+      const HeldUp held_up(*traced_->trace);
       traced_->progress->wait(*operation_);
     }
     traced_->trace->set_state(record_, CallState::done);
@@ -103,6 +118,7 @@ Work TracedCommunicator::start(const Call& call) {
   {
     // Starting waits when very many operations are in flight.
     const WaitScope scope(traced, call.signature, sequence, call.about);
+    const HeldUp held_up(*traced.trace);
     operation = traced.group->start(call);
   }
   return Work(std::make_unique<PendingCall>(traced_, std::move(operation), call, sequence, record));
@@ -214,7 +230,12 @@ Out TracedCommunicator::allocate_shared(DType dtype, std::int64_t numel, Subject
   return {memory, dtype, {numel}};
 }
 
-void TracedCommunicator::progress() { traced_->progress->poll(); }
+void TracedCommunicator::progress() {
+  const HeldUp held_up(*traced_->trace);
+  traced_->progress->poll();
+}
+
+double TracedCommunicator::held_up_seconds() const { return traced_->trace->held_up_seconds(); }
 
 void TracedCommunicator::set_timeout(std::chrono::duration<double> timeout) {
   traced_->trace->set_timeout(timeout);

@@ -46,6 +46,7 @@ class TracedCommunicator final : public Communicator {
   std::unique_ptr<Communicator> split(int color, int key, std::string name) override;
   Out allocate_shared(DType dtype, std::int64_t numel, Subject about) override;
   void progress() override;
+  double held_up_seconds() const override;
   void set_timeout(std::chrono::duration<double> timeout) override;
   void abort(ExitCode code, const std::string& reason) override;
 

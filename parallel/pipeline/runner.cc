@@ -60,6 +60,7 @@ void PipelineRunner::run(const Schedule& schedule, PipelineChunks& chunks) {
   const std::vector<Pass>& passes = schedule.passes[static_cast<std::size_t>(rank())];
   timeline_.clear();
   timeline_.reserve(passes.size());
+  const double run_begin = now();
   for (std::size_t i = 0; i < passes.size(); ++i) {
     ask_for_input(run, i);
     if (i + 1 < passes.size()) ask_for_input(run, i + 1);
@@ -71,8 +72,18 @@ void PipelineRunner::run(const Schedule& schedule, PipelineChunks& chunks) {
   }
   for (auto& [towards, messages] : run.outgoing)
     for (Outgoing& message : messages) message.work.wait();
+  add_times(run_begin, now());
   expect(run.live.empty() && run.weight_grads.empty(), "a schedule ended with ", run.live.size(),
          " microbatches without B and ", run.weight_grads.size(), " without W");
+}
+
+void PipelineRunner::add_times(double begin, double end) {
+  if (timeline_.empty()) return;
+  double work = 0;
+  for (const TimedPass& timed : timeline_) work += timed.end - timed.begin;
+  times_.span += timeline_.back().end - timeline_.front().begin;
+  times_.work += work;
+  times_.idle += end - begin - work;
 }
 
 void PipelineRunner::ask_for_input(Run& run, std::size_t position) {

@@ -48,8 +48,17 @@ class PipelineRunner {
   /// forwards alone, whose outputs are let go.
   void run(const Schedule& schedule, PipelineChunks& chunks);
 
-  /// When this rank's passes of the last run ran, in seconds since a moment that is the same on all
-  /// ranks (as far as a barrier tells).
+  /// Of this rank in all runs so far, in seconds.
+  struct Times {
+    double span = 0;  ///< from the begin of the first pass to the end of the last
+    double work = 0;  ///< in passes
+    double idle = 0;  ///< in runs, but in no pass
+  };
+  const Times& times() const { return times_; }
+
+  /// Seconds since a moment that is the same on all ranks, as far as a barrier tells.
+  double now() const;
+  /// When this rank's passes of the last run ran, by that clock.
   const std::vector<TimedPass>& timeline() const { return timeline_; }
   /// Of all ranks. Collective.
   PipelineTimeline gather_timeline() const;
@@ -85,7 +94,7 @@ class PipelineRunner {
   };
 
   int rank() const { return group_.rank(); }
-  double now() const;
+  void add_times(double begin, double end);
   void ask_for_input(Run& run, std::size_t position);
   Tensor input_of(Run& run, std::size_t position);
   void deliver(Run& run, const Pass& pass, const Tensor& output);
@@ -99,6 +108,7 @@ class PipelineRunner {
   PipelineStream stream_;
   double epoch_ = 0;  ///< of this rank's clock
   std::vector<TimedPass> timeline_;
+  Times times_;
 };
 
 }  // namespace boostr

@@ -136,6 +136,23 @@ double one_f_one_b_peak(const PipelineShape& shape) {
   return std::min(shape.stages, shape.microbatches);
 }
 
+std::vector<StageCosts> mean_costs(const Schedule& schedule, const PipelineTimeline& timeline) {
+  std::vector<StageCosts> costs(static_cast<std::size_t>(schedule.shape.virtual_stages()));
+  for (std::size_t rank = 0; rank < timeline.size(); ++rank)
+    for (const TimedPass& timed : timeline[rank]) {
+      const int stage = schedule.virtual_stage(static_cast<int>(rank), timed.pass.chunk);
+      StageCosts& cost = costs[static_cast<std::size_t>(stage)];
+      const double part = (timed.end - timed.begin) / schedule.shape.microbatches;
+      if (timed.pass.kind == PassKind::forward)
+        cost.forward += part;
+      else if (makes_input_gradient(timed.pass.kind))
+        cost.backward_input += part;
+      else
+        cost.backward_weight += part;
+    }
+  return costs;
+}
+
 double bubble_rate(const PipelineTimeline& timeline) {
   double cost = 0, work = 0;
   for (const std::vector<TimedPass>& passes : timeline) {

@@ -31,6 +31,10 @@ struct TimedPass {
 /// A schedule in time, simulated or measured.
 using PipelineTimeline = std::vector<std::vector<TimedPass>>;  // by rank, in order
 
+/// The mean times of the passes of each virtual stage in a timeline of the schedule, as it ran; what
+/// passes of both halves took counts as B. Messages take no time.
+std::vector<StageCosts> mean_costs(const Schedule& schedule, const PipelineTimeline& timeline);
+
 /// What is kept of a microbatch between B and W, the inputs of products with weights and their
 /// gradients, as a part of all its activations, which are kept from F to B: about a half; 0.37 to
 /// 0.43 for the models of arXiv 2401.10241, whose attention keeps its scores.

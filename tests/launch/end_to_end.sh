@@ -255,7 +255,7 @@ case $case_name in
     expect_text "all_reduce wait"
     grep -q '"rank 1"' profile.json || fail "the trace has no second rank"
     expect_code 4 "$program" profile recipe.yaml --trace no/such/folder.json
-    expect_text "cannot write the trace 'no/such/folder.json'"
+    expect_text "cannot write 'no/such/folder.json'"
     [ ! -e run ] || fail "a profile left a run's folder"
     "$program" recipe.yaml training.steps=100000 >first.log 2>&1 &
     pid=$!

@@ -6,9 +6,11 @@
 #include <limits>
 #include <sstream>
 
+#include "parallel/comm/threads.h"
 #include "trainer/metrics/console.h"
 #include "trainer/metrics/loss_picture.h"
 #include "trainer/metrics/metrics_log.h"
+#include "trainer/metrics/rank_times.h"
 #include "trainer/metrics/tensorboard.h"
 #include "trainer/metrics/throughput.h"
 
@@ -119,7 +121,23 @@ TEST_F(Metrics, TensorBoardRecordsAreWellFormedAndReplaceOlderFiles) {
     EXPECT_EQ(crc, masked(bytes.substr(at + 12, length)));
     at += 16 + length;
   }
-  EXPECT_EQ(records, 1 + 2 * 6) << "the version, and six scalars for each row";
+  EXPECT_EQ(records, 1 + 2 * 9) << "the version, and nine scalars for each row";
+}
+
+TEST(RankTimesOfAll, TellBubblesFromCommunicationAndWhoIsSlowest) {
+  run_ranks(3, [](Communicator& world) {
+    // Of ten seconds rank r is 1 + r in passes and 4 waits for them; it is held up for 2 more.
+    const double work = 1 + world.rank();
+    const TimesOfRanks times = gather_times(world, {.wall = 10,
+                                                    .held_up = 6,
+                                                    .pipeline_span = 5,
+                                                    .pipeline_work = work,
+                                                    .pipeline_idle = 4.0 + world.rank()});
+    EXPECT_DOUBLE_EQ(times.bubble_rate, (5.0 - 3.0) / 5.0);
+    EXPECT_DOUBLE_EQ(times.exposed_communication, (2.0 + 1.0 + 0.0) / 30.0);
+    EXPECT_EQ(times.busy, (std::vector<double>{4, 4, 4}));
+    EXPECT_EQ(times.slowest(), 0);
+  });
 }
 
 TEST_F(Metrics, ThePictureHoldsEveryPointOfTheCurve) {

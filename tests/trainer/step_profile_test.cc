@@ -119,5 +119,14 @@ TEST(ChromeTrace, KeepsNanosecondsAndNamesRanks) {
     "flops": 8000000, "bytes": 1000000})"));
 }
 
+TEST(ChromeTrace, HasATrackOfThePipelinesPasses) {
+  const PassTrack track{.passes = {{{PassKind::forward, 3, 1}, 0.5, 0.75}}, .chunks = 2};
+  const auto trace = nlohmann::json::parse(chrome_trace({trace_events({}, 1, track)}));
+  const auto& pass = trace.at("traceEvents").back();
+  EXPECT_EQ(pass,
+            nlohmann::json::parse(R"({"name": "F3.1", "cat": "pass", "ph": "X", "ts": 500000.0,
+    "dur": 250000.0, "pid": 2, "tid": 2, "args": {"microbatch": 3, "chunk": 1}})"));
+}
+
 }  // namespace
 }  // namespace boostr

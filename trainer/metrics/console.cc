@@ -54,11 +54,16 @@ void Console::say(const std::string& line) {
 }
 
 void Console::step(const MetricsRow& row, double eta_seconds) {
+  const bool several = row.rank_seconds.size() > 1;
+  const std::string waits =
+      several ? fmt::format(" | bubble {:.0f} % | comm {:.0f} %", 100 * row.bubble_rate,
+                            100 * row.exposed_communication)
+              : "";
   say(
       fmt::format("step {}/{} | loss {:.4f} | grad_norm {:.3f} | lr {:.2e} | {} tok/s | MFU {:.1f} "
-                  "% | {} | ETA {}",
+                  "%{} | {} | ETA {}",
                   row.step, total_steps_, row.loss, row.grad_norm, row.lr,
-                  grouped(std::llround(row.tokens_per_second)), 100 * row.mfu,
+                  grouped(std::llround(row.tokens_per_second)), 100 * row.mfu, waits,
                   binary_size(static_cast<double>(row.memory_bytes)), clock_time(eta_seconds)));
 }
 

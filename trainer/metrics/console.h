@@ -18,7 +18,8 @@ class Console {
   /// A line of its own.
   void say(const std::string& line);
   /// "step 50/200 | loss 3.0612 | grad_norm 0.834 | lr 2.91e-03 | 5,120 tok/s | MFU 41.2 % | 182
-  /// MiB | ETA 0:01:23"
+  /// MiB | ETA 0:01:23"; with several ranks also " | bubble 12 % | comm 3 %" behind MFU: the
+  /// pipeline's, and the communication that no computation hides
   void step(const MetricsRow& row, double eta_seconds);
   /// Redraws the bar; nothing without one.
   void advance(std::int64_t step, double loss, double eta_seconds);

@@ -29,6 +29,9 @@ MetricsRow row_of(const Json& line) {
   row.memory_bytes = static_cast<std::int64_t>(number(line, "memory_bytes"));
   row.time = number(line, "time");
   row.loss_scale = number(line, "loss_scale");
+  row.step_seconds = number(line, "step_seconds");
+  row.bubble_rate = number(line, "bubble_rate");
+  row.exposed_communication = number(line, "exposed_communication");
   return row;
 }
 
@@ -77,11 +80,16 @@ void MetricsLog::append(const std::string& line) {
 
 void MetricsLog::write(const MetricsRow& row) {
   history_.rows.push_back(row);
+  std::string seconds;
+  for (const double rank : row.rank_seconds)
+    seconds += (seconds.empty() ? "" : ", ") + fmt::format("{:.6g}", rank);
   append(fmt::format(
-      R"({{"step": {}, "loss": {}, "grad_norm": {}, "lr": {}, "tokens_per_second": {}, "mfu": {}, "memory_bytes": {}, "time": {}, "loss_scale": {}}})",
+      R"({{"step": {}, "loss": {}, "grad_norm": {}, "lr": {}, "tokens_per_second": {}, "mfu": {}, "memory_bytes": {}, "time": {}, "loss_scale": {}, "step_seconds": {}, "bubble_rate": {}, "exposed_communication": {}, "slowest_rank": {}, "rank_seconds": [{}]}})",
       row.step, json_number(row.loss), json_number(row.grad_norm), json_number(row.lr),
       json_number(row.tokens_per_second), json_number(row.mfu), row.memory_bytes,
-      json_number(row.time), json_number(row.loss_scale)));
+      json_number(row.time), json_number(row.loss_scale), json_number(row.step_seconds),
+      json_number(row.bubble_rate), json_number(row.exposed_communication), row.slowest_rank,
+      seconds));
 }
 
 void MetricsLog::write(const ValidationRow& row) {

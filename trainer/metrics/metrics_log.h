@@ -20,6 +20,11 @@ struct MetricsRow {
   std::int64_t memory_bytes = 0;  ///< peak resident set of the largest rank
   double time = 0;                ///< seconds since the epoch
   double loss_scale = 1;
+  double step_seconds = 0;           ///< mean of the steps since the previous row
+  double bubble_rate = 0;            ///< of the pipeline, 0..1
+  double exposed_communication = 0;  ///< of the ranks' time, 0..1, without the pipeline's bubbles
+  int slowest_rank = 0;              ///< that computed longest
+  std::vector<double> rank_seconds = {};  ///< by rank: of a step, what the rank computed
 };
 
 /// One validation.

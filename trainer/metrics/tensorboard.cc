@@ -104,6 +104,9 @@ void TensorBoardWriter::write(const MetricsRow& row) {
   write_scalar("train/tokens_per_second", row.step, row.time, row.tokens_per_second);
   write_scalar("train/mfu", row.step, row.time, row.mfu);
   write_scalar("train/memory_bytes", row.step, row.time, static_cast<double>(row.memory_bytes));
+  write_scalar("train/step_seconds", row.step, row.time, row.step_seconds);
+  write_scalar("train/bubble_rate", row.step, row.time, row.bubble_rate);
+  write_scalar("train/exposed_communication", row.step, row.time, row.exposed_communication);
   flush();
 }
 

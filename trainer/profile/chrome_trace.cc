@@ -37,7 +37,8 @@ std::string arguments(const TimelineEvent& event) {
 
 }  // namespace
 
-std::string trace_events(const std::vector<TimelineEvent>& events, int rank) {
+std::string trace_events(const std::vector<TimelineEvent>& events, int rank,
+                         const PassTrack& track) {
   // Viewers take process 0 for the system's idle one.
   const int process = rank + 1;
   std::string members = fmt::format(
@@ -52,6 +53,18 @@ std::string trace_events(const std::vector<TimelineEvent>& events, int rank) {
         R"({{"name": "{}", "cat": "{}", "ph": "X", "ts": {}, "dur": {}, "pid": {}, "tid": 1, "args": {}}})",
         event.name, category(event.kind), microseconds(event.begin),
         microseconds(event.end - event.begin), process, arguments(event));
+  if (track.passes.empty()) return members;
+  members += fmt::format(
+      ",\n"
+      R"({{"name": "thread_name", "ph": "M", "pid": {}, "tid": 2, "args": {{"name": "pipeline"}}}})",
+      process);
+  for (const TimedPass& timed : track.passes)
+    fmt::format_to(
+        std::back_inserter(members),
+        ",\n"
+        R"({{"name": "{}", "cat": "pass", "ph": "X", "ts": {:.3f}, "dur": {:.3f}, "pid": {}, "tid": 2, "args": {{"microbatch": {}, "chunk": {}}}}})",
+        name(timed.pass, track.chunks), timed.begin * 1e6, (timed.end - timed.begin) * 1e6, process,
+        timed.pass.microbatch, timed.pass.chunk);
   return members;
 }
 

@@ -10,6 +10,7 @@
 #include "ops/execution.h"
 #include "ops/probe.h"
 #include "parallel/comm/profiled_communicator.h"
+#include "parallel/pipeline/timeline.h"
 #include "trainer/agreement.h"
 #include "trainer/checkpoint/byte_exchange.h"
 #include "trainer/metrics/console.h"
@@ -43,9 +44,18 @@ std::int64_t one_step(Trainer& trainer, Timeline& timeline) {
   return trainer.step(batch).tokens;
 }
 
-/// Leaves the measured steps in `timeline`, which begins at the same moment on all ranks; returns
-/// their tokens.
-std::int64_t record(Trainer& trainer, Timeline& timeline, Communicator& world,
+/// Appends the passes of the last step.
+void add_passes(PassTrack& track, const Trainer& trainer, const Timeline& timeline) {
+  const PipelineRunner& runner = trainer.pipeline().runner();
+  const double later = double(timeline.now()) * 1e-9 - runner.now();
+  track.chunks = trainer.pipeline().layout().schedule.shape.chunks;
+  for (const TimedPass& timed : runner.timeline())
+    track.passes.push_back({timed.pass, timed.begin + later, timed.end + later});
+}
+
+/// Leaves the measured steps in `timeline`, which begins at the same moment on all ranks, and their
+/// passes in `track`; returns their tokens.
+std::int64_t record(Trainer& trainer, Timeline& timeline, PassTrack& track, Communicator& world,
                     const ProfileOptions& options) {
   const KernelProfiler profiler(timeline);
   timeline.restart(0);
@@ -55,7 +65,10 @@ std::int64_t record(Trainer& trainer, Timeline& timeline, Communicator& world,
   world.barrier();
   timeline.restart(events_per_step * std::size_t(options.steps));
   std::int64_t tokens = 0;
-  for (std::int64_t i = 0; i < options.steps; ++i) tokens += one_step(trainer, timeline);
+  for (std::int64_t i = 0; i < options.steps; ++i) {
+    tokens += one_step(trainer, timeline);
+    add_passes(track, trainer, timeline);
+  }
   return tokens;
 }
 
@@ -86,8 +99,8 @@ void write_file(Communicator& world, const std::string& path, const std::string&
                   if (world.rank() != 0) return;
                   std::ofstream file(path, std::ios::binary | mode);
                   file << contents << std::flush;
-                  expect(file.good(), "cannot write the trace '", path,
-                         "'; choose another file with --trace");
+                  expect(file.good(), "cannot write '", path,
+                         "'; choose another file with --trace or --timeline");
                 }));
 }
 
@@ -105,34 +118,74 @@ std::string headline(const Recipe& recipe, const StepProfile& profile, const Mac
   return words + fmt::format(" memory {:.1f} GB/s\n", peaks.bandwidth * 1e-9);
 }
 
+/// "run.svg" -> "run-planned.svg"
+std::string planned_file(const std::string& file) {
+  const std::size_t dot = std::min(file.rfind('.'), file.size());
+  return file.substr(0, dot) + "-planned" + file.substr(dot);
+}
+
+/// The last step's pipeline for people, as it ran and as planned; writes their pictures. Nothing of
+/// one stage. Collective.
+std::string show_pipeline(const Trainer& trainer, Communicator& world, const std::string& file) {
+  const Schedule& schedule = trainer.pipeline().layout().schedule;
+  PipelineTimeline ran = trainer.pipeline().runner().gather_timeline();
+  for (std::vector<TimedPass>& passes : ran)
+    for (TimedPass& timed : passes) timed = {timed.pass, 1e3 * timed.begin, 1e3 * timed.end};
+  const PipelineTimeline planned = simulate(schedule, mean_costs(schedule, ran)).timeline;
+  const int chunks = schedule.shape.chunks;
+  const auto title = [](const char* what, const PipelineTimeline& timeline) {
+    return fmt::format("pipeline {}: bubble rate {:.3f}", what, bubble_rate(timeline));
+  };
+  const std::string as_ran = title("as it ran", ran);
+  const std::string as_planned = title("as planned from the mean times of its passes", planned);
+  if (!file.empty()) {
+    const auto write = [&](const std::string& path, const std::string& words,
+                           const PipelineTimeline& timeline) {
+      write_file(world, path,
+                 timeline_svg(timeline, {.title = words, .unit = "ms", .chunks = chunks}),
+                 std::ios::trunc);
+    };
+    write(file, as_ran, ran);
+    write(planned_file(file), as_planned, planned);
+  }
+  if (schedule.shape.stages == 1) return {};
+  constexpr int columns = 100;
+  return fmt::format("\n{}\n{}\n{}\n{}", as_ran, timeline_text(ran, columns, chunks), as_planned,
+                     timeline_text(planned, columns, chunks));
+}
+
 }  // namespace
 
 std::string profile_training(const Recipe& recipe, Communicator& world,
                              const ProfileOptions& options) {
-  // A trace that cannot be written stops the profile before it begins.
+  // Files that cannot be written stop the profile before it begins.
   if (!options.trace.empty()) write_file(world, options.trace, "", std::ios::app);
+  if (!options.timeline.empty()) write_file(world, options.timeline, "", std::ios::app);
   Timeline timeline;
   ProfiledCommunicator profiled_world(world, timeline);
   TrainingSetup setup(recipe, profiled_world);
   const Recipe& whole = setup.recipe;
   const MachinePeaks peaks = measure_peaks(whole, world);
   Trainer trainer(whole, setup.mesh, setup.dataset);
-  const std::int64_t tokens = record(trainer, timeline, world, options);
+  PassTrack passes;
+  const std::int64_t tokens = record(trainer, timeline, passes, world, options);
 
   const StepProfile profile = summarize(timeline.events(), options.by_shape);
   const double peak = all_ranks_sum(world, peaks.flops.at(dtype_named(whole.precision.compute)));
   const double speed = double(tokens) / profile.seconds;
   const double flops_per_token = trainer.flops_per_sequence() / double(whole.training.seq_len);
   if (!options.trace.empty()) {
-    const auto events = gather_on_rank_0(world, trace_events(timeline.events(), world.rank()));
+    const auto events =
+        gather_on_rank_0(world, trace_events(timeline.events(), world.rank(), passes));
     write_file(world, options.trace, chrome_trace(events), std::ios::trunc);
   }
+  const std::string pipeline = show_pipeline(trainer, world, options.timeline);
   if (world.rank() != 0) return {};
   return headline(whole, profile, peaks, world.size()) +
          fmt::format("{:.1f} ms a step | {} tok/s | MFU {:.1f} %\n\n",
                      profile.seconds / double(profile.steps) * 1e3, grouped(std::llround(speed)),
                      flops_per_token * speed / peak * 100) +
-         profile_table(profile, peaks);
+         profile_table(profile, peaks) + pipeline;
 }
 
 }  // namespace boostr
