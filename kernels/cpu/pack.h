@@ -92,6 +92,19 @@ inline Vec<float> to_bfloat16_pairs(Vec<float> even, Vec<float> odd) {
   std::uint16_t from[32];
   for (int i = 0; i < 32; ++i) from[i] = std::uint16_t(i / 2 + i % 2 * 16);
   return reinterpret_cast<Vec<float>>(_mm512_permutexvar_epi16(_mm512_loadu_si512(from), both));
+#elif defined(BOOSTR_SIMD_AVX2)
+  // rounded_at_upper_half for both at once: 16 bits of each in turn, the lower ones of which carry
+  // into the upper ones with 0x7fff and, if those are odd, 1; `avg` adds 1 and keeps the carry.
+  const auto e = reinterpret_cast<__m256i>(even), o = reinterpret_cast<__m256i>(odd);
+  constexpr int odd_words = 0xaa;
+  const auto upper = _mm256_blend_epi16(_mm256_srli_epi32(e, 16), o, odd_words);
+  const auto lower = _mm256_blend_epi16(e, _mm256_slli_epi32(o, 16), odd_words);
+  const auto rest =
+      _mm256_add_epi16(_mm256_and_si256(upper, _mm256_set1_epi16(1)), _mm256_set1_epi16(0x7ffe));
+  const auto carry = _mm256_srli_epi16(_mm256_avg_epu16(lower, rest), 15);
+  const auto nan = _mm256_blend_epi16(reinterpret_cast<__m256i>(even != even),
+                                      reinterpret_cast<__m256i>(odd != odd), odd_words);
+  return reinterpret_cast<Vec<float>>(_mm256_or_si256(_mm256_add_epi16(upper, carry), nan));
 #else
   return reinterpret_cast<Vec<float>>((rounded_at_upper_half(even) >> 16) |
                                       (rounded_at_upper_half(odd) & 0xffff0000u));
