@@ -148,7 +148,53 @@ case $case_name in
         expect_text "$ranks ranks against one process, $precision, 3 steps"
         expect_text "no loss, gradient or parameter differs"
       done
+      for pipeline in "4 2 zb_h1 2 1" "8 2 zb_v 1 2" "8 4 1f1b 3 1" "4 4 auto 0 1"; do
+        read -r ranks stages schedule stage tensor <<<"$pipeline"
+        expect_code 0 mpirun --bind-to none -np "$ranks" "$program" "${common[@]}" precision.compute=$precision \
+          model.num_hidden_layers=6 model.tie_word_embeddings=true parallelism.pipeline_parallel_degree="$stages" \
+          parallelism.pipeline_parallel_schedule="$schedule" parallelism.zero_stage="$stage" \
+          parallelism.tensor_parallel_degree="$tensor"
+        expect_text "$ranks ranks against one process, $precision, 3 steps"
+        expect_text "no loss, gradient or parameter differs"
+      done
     done
+    ;;
+  pipelines_change_their_schedule_in_the_middle)
+    # All schedules give the same bits, so a run may be killed in one and go on in another.
+    pp=(mpirun --bind-to none -np 4 "$program" recipe.yaml model.num_hidden_layers=6 training.global_batch_size=12
+      parallelism.pipeline_parallel_degree=2 parallelism.zero_stage=2)
+    expect_code 0 "${pp[@]}" output=whole parallelism.pipeline_parallel_schedule=1f1b
+    "${pp[@]}" parallelism.pipeline_parallel_schedule=zb_h1 training.steps=20 >last.log 2>&1 &
+    pid=$!
+    wait_for_step run 8
+    kill -9 "$(cat /proc/$pid/task/*/children | cut -d ' ' -f 2)"
+    wait "$pid" && fail "nobody noticed that a stage died"
+    expect_code 0 "${pp[@]}" parallelism.pipeline_parallel_schedule=zb_v
+    expect_text "resumed from run/checkpoints/step-000005"
+    same_rows whole run
+    grep -q '"bubble_rate": 0\.[0-9]' run/metrics.jsonl || fail "no bubble rate"
+    printf 'F0,F1,F2,BW2,BW1,BW0\nF0,F1,F2,B2,B1,BW0,W1,W2\n' >mine.csv
+    expect_code 0 "${pp[@]}" output=mine parallelism.pipeline_parallel_schedule=mine.csv training.global_batch_size=6
+    printf 'F0,F1,BW0,BW1,F2,BW2\nF0,BW0,F1,BW1,BW2,F2\n' >wrong.csv
+    expect_code 2 "${pp[@]}" output=wrong parallelism.pipeline_parallel_schedule=wrong.csv training.global_batch_size=6
+    expect_text "wrong.csv:2:"
+    [ "$(grep -c 'error:' last.log)" -eq 1 ] || fail "more than one error"
+    [ ! -e wrong ] || fail "a run that could not start left a folder"
+    ;;
+  a_stage_of_several_ranks_that_hangs_is_named)
+    mpirun --bind-to none -np 4 "$program" recipe.yaml model.num_hidden_layers=4 training.steps=100000 \
+      communication.timeout=5 parallelism.pipeline_parallel_degree=4 >last.log 2>&1 &
+    pid=$!
+    wait_for_step run 6
+    read -r -a children <<<"$(cat /proc/$pid/task/*/children | tr '\n' ' ')"
+    begin=$SECONDS code=0
+    kill -STOP "${children[1]}"
+    wait "$pid" || code=$?
+    [ $((SECONDS - begin)) -le 11 ] || fail "the run ended only after $((SECONDS - begin)) s"
+    [ "$code" -eq 7 ] || fail "exit code $code"
+    grep -Eq "(activations|gradients) of microbatch [0-3], which stage 1 makes in [FB][0-3] and stage [02] takes" last.log ||
+      fail "the stage is not named"
+    grep -Eq "rank 1 has not (sent|received) it" last.log || fail "the rank is not named"
     ;;
   a_rank_that_hangs_ends_the_run)
     ranks=(mpirun --bind-to none -np 2 "$program" recipe.yaml parallelism.zero_stage=3 communication.timeout=5 training.steps=100000)
@@ -256,6 +302,12 @@ case $case_name in
     grep -q '"rank 1"' profile.json || fail "the trace has no second rank"
     expect_code 4 "$program" profile recipe.yaml --trace no/such/folder.json
     expect_text "cannot write 'no/such/folder.json'"
+    expect_code 0 "$program" profile -n 2 recipe.yaml parallelism.pipeline_parallel_degree=2 --timeline pipeline.svg
+    expect_text "pipeline as it ran: bubble rate 0."
+    expect_text "pipeline as planned from the mean times of its passes: bubble rate 0."
+    grep -q '"cat": "pass"' profile.json || fail "the trace has no passes"
+    grep -q 'F3' pipeline.svg || fail "the picture has no pass"
+    [ -s pipeline-planned.svg ] || fail "no picture of the plan"
     [ ! -e run ] || fail "a profile left a run's folder"
     "$program" recipe.yaml training.steps=100000 >first.log 2>&1 &
     pid=$!
