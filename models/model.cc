@@ -30,14 +30,6 @@ std::string unit_of(const std::string& name) {
 
 }  // namespace
 
-ActivationCheckpoint activation_checkpoint_named(const std::string& name) {
-  if (name == "none") return ActivationCheckpoint::none;
-  if (name == "selective") return ActivationCheckpoint::selective;
-  if (name == "full") return ActivationCheckpoint::full;
-  throw Error(ExitCode::usage, text("unknown activation_checkpoint.mode '", name,
-                                    "'; choose none, selective or full"));
-}
-
 std::vector<Parameter> parameters(Model& model) { return parameters_of(model, model.whole()); }
 
 std::vector<std::vector<Parameter>> parameter_units(Model& model) {
@@ -57,9 +49,10 @@ std::vector<std::vector<Parameter>> parameter_units(Model& model, const ModelPar
 }
 
 Tensor forward_part(const Model& model, const ModelPart& part, const Tensor& x,
-                    const Microbatch& microbatch, ActivationCheckpoint mode) {
+                    const Microbatch& microbatch, const Recomputation& recomputation) {
   Tensor stream = part.embeds ? model.embed(microbatch) : x;
   for (std::int64_t i = part.first_layer; i < part.end_layer; ++i) {
+    const ActivationCheckpoint mode = recomputation.of_layer(i);
     const bool keep_all = mode != ActivationCheckpoint::selective;
     const auto layer = [&model, i, microbatch, keep_all](const Tensor& input) {
       return model.layer(i, input, microbatch, keep_all);
@@ -92,8 +85,9 @@ GlobalIndex global_index(const Parameter& parameter) {
 }  // namespace
 
 Tensor forward_loss(const Model& model, const Microbatch& microbatch, double scale,
-                    ActivationCheckpoint mode) {
-  return model.loss(forward_part(model, model.whole(), {}, microbatch, mode), microbatch, scale);
+                    const Recomputation& recomputation) {
+  return model.loss(forward_part(model, model.whole(), {}, microbatch, recomputation), microbatch,
+                    scale);
 }
 
 Tensor forward_logits(const Model& model, const Microbatch& microbatch) {

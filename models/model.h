@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/model_part.h"
+#include "models/recomputation.h"
 #include "ops/parameter.h"
 #include "ops/tensor.h"
 
@@ -23,16 +24,6 @@ struct Microbatch {
 
 /// Called with each parameter's global name and the parameter, in order of use in the forward.
 using ParameterVisitor = std::function<void(const std::string& name, Parameter& parameter)>;
-
-/// What the backward computes again instead of keeping it.
-enum class ActivationCheckpoint : std::uint8_t {
-  none,
-  selective,  ///< what is cheap: the outputs of norms and activations
-  full,       ///< whole layers from their inputs
-};
-
-/// "none", "selective", "full"; Error(usage) for another name.
-ActivationCheckpoint activation_checkpoint_named(const std::string& name);
 
 /// A language model as a chain: embed, then layers, then head. Pipeline stages and recomputation
 /// cut it between layers. What flows between them is the residual stream: [B, S, E], or with
@@ -83,12 +74,11 @@ std::vector<std::vector<Parameter>> parameter_units(Model& model);
 /// The residual stream behind a part's layers. `x` is what comes in from the part before; nothing
 /// for a part that embeds.
 Tensor forward_part(const Model& model, const ModelPart& part, const Tensor& x,
-                    const Microbatch& microbatch,
-                    ActivationCheckpoint mode = ActivationCheckpoint::none);
+                    const Microbatch& microbatch, const Recomputation& recomputation = {});
 
 /// The whole model on one microbatch: `model.loss` of embed and all layers.
 Tensor forward_loss(const Model& model, const Microbatch& microbatch, double scale,
-                    ActivationCheckpoint mode = ActivationCheckpoint::none);
+                    const Recomputation& recomputation = {});
 /// Likewise `model.logits`.
 Tensor forward_logits(const Model& model, const Microbatch& microbatch);
 

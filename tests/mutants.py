@@ -49,13 +49,41 @@ MUTANTS = [
     ("parameters_not_gathered", "parallel/zero/whole_parameters.cc",
      "if (bucket.owned.numel() != bucket.whole.numel())", "if (bucket.owned.numel() == 0)", "Zero|Parity"),
     ("clip_norm_counts_copies_twice", "parallel/zero/chunk_sums.cc",
-     "if (parameters_[i / static_cast<std::size_t>(width)].shard().copy != 0) sums[i] = 0;", "",
-     "Parity"),
+     "if (run.counts) sums", "if (true) sums", "Parity"),
     ("clip_norm_of_this_rank_alone", "parallel/zero/chunk_sums.cc",
      "for (std::size_t rank = 0; rank < runs_.size(); ++rank) {",
      "for (std::size_t rank = 0; rank < 1; ++rank) {", "Zero|Parity"),
     ("vocabulary_parts_not_combined", "parallel/tensor_parallel.cc",
      "sum += part(rank)[1] * std::exp(part(rank)[0] - peak);", "sum = part(rank)[1];", "Parity|CutModel"),
+    ("microbatch_dropped", "trainer/training_pipeline.cc",
+     "const Tensor loss = model_.loss(stream, tokens, scale_);",
+     "const Tensor loss = model_.loss(stream, tokens, microbatch == 1 ? 0.0 : scale_);", "PipelineParity"),
+    ("microbatches_swapped_at_one_end", "trainer/training_pipeline.cc",
+     "const Microbatch tokens = microbatch_of(batch_.rows(microbatch * rows_, rows_));",
+     "const bool first = parts_[static_cast<std::size_t>(chunk)].embeds;\n"
+     "    const int row = first && microbatch < 2 && batch_.batch > rows_ ? 1 - microbatch : microbatch;\n"
+     "    const Microbatch tokens = microbatch_of(batch_.rows(row * rows_, rows_));", "PipelineParity"),
+    ("weights_gradient_before_its_inputs", "parallel/pipeline/kinds.cc",
+     "    order.backward_input();\n    if (order.owed() > 2 * rank || !forwards_left) order.backward_weight();",
+     "    order.backward_weight();\n    if (order.owed() > 2 * rank || !forwards_left) order.backward_input();",
+     "Pipeline"),
+    ("weights_gradients_out_of_turn", "parallel/pipeline/runner.cc",
+     "while (run.due.erase({chunk, next}) > 0) {", "while (!run.due.empty()) {\n    next = run.due.begin()->second;\n"
+     "    run.due.erase(run.due.begin());", "Pipeline"),
+    ("loss_scaled_once_per_stage", "trainer/trainer.cc",
+     "const double scale = report.loss_scale / std::max(tokens, 1.0);",
+     "const double scale = report.loss_scale / std::max(tokens, 1.0) / mesh_.pp().size();", "PipelineParity"),
+    ("tied_embedding_summed_on_one_side", "parallel/pipeline/tied_parameter.cc",
+     "    copy_into(last[i], first[i]);\n", "", "PipelineParity"),
+    ("tied_embedding_not_summed_between_stages", "parallel/pipeline/tied_parameter.cc",
+     "for (const Tensor& gradient : first.empty() ? last : first)",
+     "for (const Tensor& gradient : first.empty() ? first : std::vector<Tensor>())", "PipelineParity"),
+    ("message_of_the_wrong_microbatch", "parallel/pipeline/runner.cc",
+     "if (auto found = run.incoming.find(position); found != run.incoming.end()) {",
+     "const bool next = is_forward(pass) && run.incoming.contains(position + 1);\n"
+     "  if (auto found = run.incoming.find(position + (next ? 1 : 0)); found != run.incoming.end()) {",
+     "Pipeline"),
+    ("copies_of_the_head_count_in_the_norm", "models/llama.cc", "  shard.copy = 1;\n", "", "PipelineParity"),
 ]
 
 
@@ -64,7 +92,8 @@ def run(command, **options):
 
 
 def build(folder):
-    return run(["cmake", "--build", str(folder), "--target", "parity_test", "models_test", "parallel_test"])
+    return run(["cmake", "--build", str(folder), "--target", "parity_test", "models_test", "parallel_test",
+                "pipeline_test"])
 
 
 def caught(tree, folder, mutant):

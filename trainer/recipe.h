@@ -107,7 +107,8 @@ struct ParallelismSection {
 };
 
 struct ActivationCheckpointSection {
-  std::string mode = "none";  ///< none | selective | full: what the backward computes again
+  std::string mode = "none";   ///< none | selective | full: what the backward computes again
+  std::string layers = "all";  ///< or the layers that do, from 0: "0-3,8"
   friend bool operator==(const ActivationCheckpointSection&,
                          const ActivationCheckpointSection&) = default;
 };

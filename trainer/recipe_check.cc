@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/recomputation.h"
 #include "trainer/pipeline_layout.h"
 #include "trainer/recipe_suggest.h"
 
@@ -99,6 +100,18 @@ void check_rope_scaling(Reporter& report) {
     report.error("model.rope_scaling.beta_fast", "expected more than beta_slow = ", rope.beta_slow,
                  ", got ", rope.beta_fast);
   }
+}
+
+void check_recomputation(Reporter& report) {
+  if (!report.knows({"model.num_hidden_layers", "activation_checkpoint.layers"})) return;
+  const Recipe& recipe = report.recipe();
+  try {
+    (void)layers_listed(recipe.activation_checkpoint.layers, recipe.model.llama.num_hidden_layers);
+  } catch (const Error& e) {
+    report.error("activation_checkpoint.layers", e.what());
+  }
+  if (recipe.activation_checkpoint.layers != "all" && recipe.activation_checkpoint.mode == "none")
+    report.warning("activation_checkpoint.layers", "has no effect while mode is none");
 }
 
 void check_sources(Reporter& report, const std::string& path,
@@ -295,6 +308,7 @@ void check_recipe(const std::set<std::string>& unread, LoadedRecipe& loaded) {
   check_head_counts(report);
   check_head_width(report);
   check_rope_scaling(report);
+  check_recomputation(report);
   check_sources(report, "data.train", loaded.recipe.data.train);
   check_sources(report, "data.validation", loaded.recipe.data.validation);
   check_validation(report);

@@ -284,6 +284,9 @@ void fields(C& c, auto&& field) {
              "layers from their inputs",
          .choices = {"none", "selective", "full"}},
         c.mode);
+  field({.key = "layers",
+         .doc = "the layers that do so, counted from 0, as 0-3,8; others keep everything"},
+        c.layers);
 }
 
 template <FieldsOf<CheckpointSection> C>

@@ -19,10 +19,10 @@ Microbatch microbatch_of(const Batch& batch) {
 /// A batch in a model's parts.
 class BatchChunks final : public PipelineChunks {
  public:
-  BatchChunks(const Model& model, ActivationCheckpoint mode, std::vector<ModelPart> parts,
+  BatchChunks(const Model& model, const Recomputation& recomputation, std::vector<ModelPart> parts,
               const Batch& batch, std::int64_t rows, double scale, Zero* zero)
       : model_(model),
-        mode_(mode),
+        recomputation_(recomputation),
         parts_(std::move(parts)),
         batch_(batch),
         rows_(rows),
@@ -32,7 +32,7 @@ class BatchChunks final : public PipelineChunks {
   Tensor forward(int chunk, int microbatch, const Tensor& input) override {
     const Microbatch tokens = microbatch_of(batch_.rows(microbatch * rows_, rows_));
     const ModelPart& part = parts_[static_cast<std::size_t>(chunk)];
-    const Tensor stream = forward_part(model_, part, input, tokens, mode_);
+    const Tensor stream = forward_part(model_, part, input, tokens, recomputation_);
     if (!part.ends) return stream;
     const Tensor loss = model_.loss(stream, tokens, scale_);
     loss_ += loss.item();
@@ -47,7 +47,7 @@ class BatchChunks final : public PipelineChunks {
 
  private:
   const Model& model_;
-  ActivationCheckpoint mode_;
+  const Recomputation& recomputation_;
   std::vector<ModelPart> parts_;
   const Batch& batch_;
   std::int64_t rows_;  ///< of a microbatch
@@ -93,6 +93,11 @@ std::optional<TiedParameter> tied_parameter(Model& model, const PipelineLayout& 
 
 }  // namespace
 
+Recomputation recomputation_of(const Recipe& recipe) {
+  return {activation_checkpoint_named(recipe.activation_checkpoint.mode),
+          layers_listed(recipe.activation_checkpoint.layers, recipe.model.llama.num_hidden_layers)};
+}
+
 TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype)
     : TrainingPipeline(
           recipe, mesh, model, dtype,
@@ -104,7 +109,7 @@ TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& mode
 TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype,
                                    PipelineLayout layout)
     : model_(model),
-      mode_(activation_checkpoint_named(recipe.activation_checkpoint.mode)),
+      recomputation_(recomputation_of(recipe)),
       rows_(recipe.training.micro_batch_size),
       layout_(std::move(layout)),
       forwards_(forwards_of(layout_.schedule)),
@@ -114,7 +119,7 @@ TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& mode
       runner_(mesh.pp(), {model.stream_shape(rows_, recipe.training.seq_len), dtype}) {}
 
 double TrainingPipeline::train(const Batch& batch, double scale, Zero& zero) {
-  BatchChunks chunks(model_, mode_, held_, batch, rows_, scale, &zero);
+  BatchChunks chunks(model_, recomputation_, held_, batch, rows_, scale, &zero);
   runner_.run(layout_.schedule, chunks);
   reduce_gradients(zero);
   return chunks.loss();
@@ -126,7 +131,7 @@ void TrainingPipeline::reduce_gradients(Zero& zero) const {
 }
 
 double TrainingPipeline::evaluate(const Batch& batch) {
-  BatchChunks chunks(model_, mode_, held_, batch, rows_, 1.0, nullptr);
+  BatchChunks chunks(model_, recomputation_, held_, batch, rows_, 1.0, nullptr);
   runner_.run(forwards_, chunks);
   return chunks.loss();
 }

@@ -14,6 +14,10 @@
 
 namespace boostr {
 
+/// What the recipe wants computed again in the backward. Error(usage) if it names layers that the
+/// model does not have.
+Recomputation recomputation_of(const Recipe& recipe);
+
 /// A model cut for the pipeline of a mesh: which parts this rank holds, and the way of its share of
 /// a global batch through them. A pipeline of one stage is plain accumulation of gradients over
 /// microbatches.
@@ -44,7 +48,7 @@ class TrainingPipeline {
 
  private:
   Model& model_;
-  ActivationCheckpoint mode_;
+  Recomputation recomputation_;
   std::int64_t rows_;  ///< of a microbatch
   PipelineLayout layout_;
   Schedule forwards_;

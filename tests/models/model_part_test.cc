@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "models/llama.h"
+#include "models/recomputation.h"
 #include "parallel/comm/self.h"
 
 namespace boostr {
@@ -151,6 +152,17 @@ TEST(ModelPart, HasTheParametersThatItUses) {
           << parameter.name();
     EXPECT_EQ(parameter_units(subject.model).size(), tied ? 7u : 8u);
   }
+}
+
+TEST(Recomputation, ReadsListsOfLayers) {
+  EXPECT_EQ(layers_listed("all", 3), (std::vector<bool>{true, true, true}));
+  EXPECT_EQ(layers_listed("1", 3), (std::vector<bool>{false, true, false}));
+  EXPECT_EQ(layers_listed("0-1,3", 5), (std::vector<bool>{true, true, false, true, false}));
+  const Recomputation some(ActivationCheckpoint::full, layers_listed("2", 3));
+  EXPECT_EQ(some.of_layer(2), ActivationCheckpoint::full);
+  EXPECT_EQ(some.of_layer(1), ActivationCheckpoint::none);
+  for (const char* wrong : {"", "x", "1-", "-1", "2-1", "3", "0,", "0 1", "0-3"})
+    EXPECT_THROW(layers_listed(wrong, 3), Error) << wrong;
 }
 
 }  // namespace

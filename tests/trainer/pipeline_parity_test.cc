@@ -39,7 +39,14 @@ constexpr std::array microbatches = {"fewer", "equal", "more"};
 constexpr std::array zero_stages = {0, 1, 2, 3};
 constexpr std::array tensor_parallel = {Tensors{"tp1", 1, false}, Tensors{"tp2", 2, false},
                                         Tensors{"tp2sp", 2, true}};
-constexpr std::array recompute_modes = {"none", "selective", "full"};
+struct Recompute {
+  const char* name;
+  const char* section;
+};
+constexpr std::array recompute_modes = {
+    Recompute{"none", "mode: none"}, Recompute{"selective", "mode: selective"},
+    Recompute{"full", "mode: full"},
+    Recompute{"full_in_two_layers", "mode: full, layers: \"0,2\""}};
 constexpr std::array tied = {false, true};
 
 std::vector<Cell> every_cell() {
@@ -55,7 +62,7 @@ struct Pipeline {
   const char* microbatches;
   int zero_stage;
   Tensors tensors;
-  const char* recompute;
+  Recompute recompute;
   bool tied;
 
   explicit Pipeline(const Cell& c)
@@ -80,7 +87,7 @@ struct Pipeline {
   }
   std::string name() const {
     return text(schedule.kind, "_", schedule.chunks, "x", stages, "_", microbatches,
-                "_microbatches_zero", zero_stage, "_", tensors.name, "_", recompute,
+                "_microbatches_zero", zero_stage, "_", tensors.name, "_", recompute.name,
                 tied ? "_tied" : "");
   }
   std::string recipe(const std::string& file) const {
@@ -99,8 +106,8 @@ training: {steps: 3, seq_len: 12, micro_batch_size: 1, max_norm: 0.5, threads: 1
         ", sequence_parallel: ", tensors.sequence_parallel ? "true" : "false",
         ", pipeline_parallel_degree: ", stages,
         ", pipeline_parallel_memory_limit: 2, pipeline_parallel_schedule: ", schedule.kind,
-        ", pipeline_parallel_chunks: ", schedule.chunks,
-        "}\nactivation_checkpoint: {mode: ", recompute, "}\n");
+        ", pipeline_parallel_chunks: ", schedule.chunks, "}\nactivation_checkpoint: {",
+        recompute.section, "}\n");
   }
 };
 

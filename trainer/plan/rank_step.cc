@@ -6,6 +6,7 @@
 #include "models/build.h"
 #include "trainer/agreement.h"
 #include "trainer/trainer.h"
+#include "trainer/training_pipeline.h"
 
 namespace boostr {
 namespace {
@@ -96,8 +97,7 @@ void RankStep::forward(const ModelPart& part, InFlight& in_flight) {
   if (recipe_.data.packing) tokens.documents = Tensor::zeros(tokens.targets.shape(), DType::i32);
   if (!part.embeds) in_flight.input = input_leaf(Tensor::zeros(stream_shape(), dtype_));
   const Tensor stream =
-      forward_part(*model_, part, in_flight.input, tokens,
-                   activation_checkpoint_named(recipe_.activation_checkpoint.mode));
+      forward_part(*model_, part, in_flight.input, tokens, recomputation_of(recipe_));
   const auto targets =
       static_cast<double>(recipe_.training.global_batch_size * recipe_.training.seq_len);
   in_flight.output = part.ends ? model_->loss(stream, tokens, 1.0 / targets) : stream;
