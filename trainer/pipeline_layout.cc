@@ -75,6 +75,15 @@ PipelineLayout pipeline_layout(const ParallelismSection& section, std::int64_t n
   return layout;
 }
 
+Schedule schedule_for(const ParallelismSection& section, const PipelineLayout& layout,
+                      const std::vector<StageCosts>& costs) {
+  const Schedule found =
+      make_schedule("auto", {.shape = layout.schedule.shape,
+                             .costs = costs,
+                             .memory_limit = section.pipeline_parallel_memory_limit});
+  return found.placement == layout.schedule.placement ? found : layout.schedule;
+}
+
 std::string pipeline_problem(const ParallelismSection& section, std::int64_t num_layers,
                              int microbatches) {
   ParallelismSection checked = section;

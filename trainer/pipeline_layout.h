@@ -26,6 +26,11 @@ struct PipelineLayout {
 PipelineLayout pipeline_layout(const ParallelismSection& section, std::int64_t num_layers,
                                const ChainCosts& links, int microbatches);
 
+/// The schedule of `auto` for other costs, where the parts stay on their ranks; the layout's own if
+/// there is none. The same on all ranks that ask with the same costs.
+Schedule schedule_for(const ParallelismSection& section, const PipelineLayout& layout,
+                      const std::vector<StageCosts>& costs);
+
 /// Why that would fail, empty if it would not; without searching for a schedule.
 std::string pipeline_problem(const ParallelismSection& section, std::int64_t num_layers,
                              int microbatches);

@@ -108,7 +108,9 @@ TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& mode
 
 TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& model, DType dtype,
                                    PipelineLayout layout)
-    : model_(model),
+    : section_(recipe.parallelism),
+      mesh_(mesh),
+      model_(model),
       recomputation_(recomputation_of(recipe)),
       rows_(recipe.training.micro_batch_size),
       layout_(std::move(layout)),
@@ -122,7 +124,21 @@ double TrainingPipeline::train(const Batch& batch, double scale, Zero& zero) {
   BatchChunks chunks(model_, recomputation_, held_, batch, rows_, scale, &zero);
   runner_.run(layout_.schedule, chunks);
   reduce_gradients(zero);
+  // The first step warms up.
+  if (++steps_ == 2 && section_.pipeline_parallel_schedule == "auto") search_again();
   return chunks.loss();
+}
+
+void TrainingPipeline::search_again() {
+  static_assert(sizeof(StageCosts) % sizeof(double) == 0);
+  std::vector<StageCosts> costs = mean_costs(layout_.schedule, runner_.gather_timeline());
+  const auto numbers =
+      static_cast<std::int64_t>(costs.size() * sizeof(StageCosts) / sizeof(double));
+  mesh_.world().all_reduce(Out{costs.data(), DType::f64, Shape{numbers}}, ReduceOp::max).wait();
+  layout_.costs = costs;
+  layout_.schedule = schedule_for(section_, layout_, costs);
+  forwards_ = forwards_of(layout_.schedule);
+  ++schedules_made_;
 }
 
 void TrainingPipeline::reduce_gradients(Zero& zero) const {

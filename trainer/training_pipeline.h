@@ -43,10 +43,17 @@ class TrainingPipeline {
   /// Forward alone: the sum of the cross entropies likewise.
   double evaluate(const Batch& batch);
 
+  /// How often a schedule was made: `auto` makes another from the times of the second step.
+  int schedules_made() const { return schedules_made_; }
   /// How the last of these ran.
   const PipelineRunner& runner() const { return runner_; }
 
  private:
+  /// Collective.
+  void search_again();
+
+  const ParallelismSection section_;
+  Mesh& mesh_;
   Model& model_;
   Recomputation recomputation_;
   std::int64_t rows_;  ///< of a microbatch
@@ -56,6 +63,8 @@ class TrainingPipeline {
   ModelShare share_;
   std::optional<TiedParameter> tied_;
   PipelineRunner runner_;
+  int steps_ = 0;
+  int schedules_made_ = 1;
 };
 
 }  // namespace boostr

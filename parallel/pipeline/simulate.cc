@@ -1,6 +1,8 @@
 #include "parallel/pipeline/simulate.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "kernels/runtime/error.h"
 
@@ -85,6 +87,34 @@ class Clock {
   PipelineTimeline timeline_;
 };
 
+/// When the pass ended whose output a chunk of a rank made for another, if it ran.
+std::optional<double> end_of_source(const std::vector<TimedPass>& passes, const Pass& wanted,
+                                    int chunk) {
+  for (const TimedPass& timed : passes) {
+    const bool same_way = wanted.kind == PassKind::forward ? timed.pass.kind == PassKind::forward
+                                                           : makes_input_gradient(timed.pass.kind);
+    if (same_way && timed.pass.microbatch == wanted.microbatch && timed.pass.chunk == chunk)
+      return timed.end;
+  }
+  return std::nullopt;
+}
+
+/// From the end of a pass to the begin of one that waited for it on another rank; 0 if none did.
+double soonest_message(const Schedule& schedule, const PipelineTimeline& timeline) {
+  double soonest = std::numeric_limits<double>::infinity();
+  for (std::size_t rank = 0; rank < timeline.size(); ++rank)
+    for (std::size_t i = 1; i < timeline[rank].size(); ++i) {
+      const TimedPass& timed = timeline[rank][i];
+      const auto source = schedule.source(static_cast<int>(rank), timed.pass);
+      if (!source || source->rank == static_cast<int>(rank)) continue;
+      const std::optional<double> sent = end_of_source(
+          timeline[static_cast<std::size_t>(source->rank)], timed.pass, source->chunk);
+      const bool waited = sent && *sent >= timeline[rank][i - 1].end && *sent <= timed.begin;
+      if (waited) soonest = std::min(soonest, timed.begin - *sent);
+    }
+  return std::isinf(soonest) ? 0 : soonest;
+}
+
 double work_of(const std::vector<TimedPass>& passes) {
   double work = 0;
   for (const TimedPass& timed : passes) work += timed.end - timed.begin;
@@ -143,13 +173,13 @@ std::vector<StageCosts> mean_costs(const Schedule& schedule, const PipelineTimel
       const int stage = schedule.virtual_stage(static_cast<int>(rank), timed.pass.chunk);
       StageCosts& cost = costs[static_cast<std::size_t>(stage)];
       const double part = (timed.end - timed.begin) / schedule.shape.microbatches;
-      if (timed.pass.kind == PassKind::forward)
-        cost.forward += part;
-      else if (makes_input_gradient(timed.pass.kind))
-        cost.backward_input += part;
-      else
-        cost.backward_weight += part;
+      const double half = timed.pass.kind == PassKind::backward ? 0.5 : 1;
+      if (timed.pass.kind == PassKind::forward) cost.forward += part;
+      if (makes_input_gradient(timed.pass.kind)) cost.backward_input += half * part;
+      if (makes_weight_gradients(timed.pass.kind)) cost.backward_weight += half * part;
     }
+  const double message = soonest_message(schedule, timeline);
+  for (StageCosts& cost : costs) cost.communication = message;
   return costs;
 }
 

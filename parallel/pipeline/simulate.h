@@ -32,7 +32,8 @@ struct TimedPass {
 using PipelineTimeline = std::vector<std::vector<TimedPass>>;  // by rank, in order
 
 /// The mean times of the passes of each virtual stage in a timeline of the schedule, as it ran; what
-/// passes of both halves took counts as B. Messages take no time.
+/// passes of both halves took is shared out between them equally. A message takes as long as the
+/// soonest of those that a rank waited for.
 std::vector<StageCosts> mean_costs(const Schedule& schedule, const PipelineTimeline& timeline);
 
 /// What is kept of a microbatch between B and W, the inputs of products with weights and their

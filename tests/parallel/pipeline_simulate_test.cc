@@ -134,5 +134,22 @@ TEST(PipelineSimulation, HandingOverInsideARankTakesNoTime) {
   EXPECT_EQ(turn.begin, v.timeline[1][0].end) << "rank 1 holds virtual stages 1 and 2";
 }
 
+TEST(PipelineSimulation, MeanCostsAreThoseItWasMadeWith) {
+  for (const char* kind : {"zb_h1", "1f1b", "zb_v"}) {
+    const PipelineShape shape{4, 9, schedule_kind(kind).least_chunks};
+    const std::vector<StageCosts> costs = even_costs(
+        {.forward = 8, .backward_input = 6, .backward_weight = 6, .communication = 0.5}, shape);
+    const Schedule schedule = make_schedule(kind, {.shape = shape, .costs = costs});
+    const std::vector<StageCosts> found = mean_costs(schedule, simulate(schedule, costs).timeline);
+    ASSERT_EQ(found.size(), costs.size());
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+      EXPECT_NEAR(found[i].forward, costs[i].forward, 1e-9) << kind;
+      EXPECT_NEAR(found[i].backward_input, costs[i].backward_input, 1e-9) << kind;
+      EXPECT_NEAR(found[i].backward_weight, costs[i].backward_weight, 1e-9) << kind;
+      EXPECT_NEAR(found[i].communication, 0.5, 1e-9) << kind;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace boostr

@@ -134,6 +134,26 @@ TEST_P(PipelineParity, TrainsAsOneProcess) {
   });
 }
 
+TEST(PipelineAuto, MakesAnotherScheduleFromTheTimesOfTheSecondStep) {
+  const TestFolder folder;
+  const Pipeline pipeline(Cell{8, 1, 2, 0, 0, 0, 0});
+  const Recipe recipe =
+      parse_recipe("r.yaml", pipeline.recipe(folder.write("text.txt", prose()))).recipe;
+  run_ranks(pipeline.ranks(), [&](Communicator& world) {
+    TrainingSetup setup(recipe, world);
+    Trainer trainer(setup.recipe, setup.mesh, setup.dataset);
+    trainer.step();
+    EXPECT_EQ(trainer.pipeline().schedules_made(), 1);
+    trainer.step();
+    EXPECT_EQ(trainer.pipeline().schedules_made(), 2);
+    trainer.step();
+    EXPECT_EQ(trainer.pipeline().schedules_made(), 2);
+    const std::vector<StageCosts>& costs = trainer.pipeline().layout().costs;
+    EXPECT_GT(costs.front().forward, 0);
+    EXPECT_LT(costs.front().forward, 60) << "seconds now, no FLOPs";
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Pairs, PipelineParity,
                          ::testing::ValuesIn(cells_with_all_pairs(every_cell())), name_of);
 INSTANTIATE_TEST_SUITE_P(DISABLED_All, PipelineParity, ::testing::ValuesIn(every_cell()), name_of);
