@@ -147,8 +147,24 @@ def mesh(result):
             + f"\n\nLoad average {load} at the end.")
 
 
+def pipeline(result):
+    lines = [[row["ranks"], row["who"], milliseconds(row), f"{row['tokens_per_second']:.0f}",
+              times(row["over_dp"]), f"{row['bubble_rate']:.3f}", f"{row['planned']:.3f}"]
+             for row in result["rows"]]
+    emulated = [[row["kind"], row["stages"], row["chunks"], row["microbatches"], f"{row['simulated']:.4f}",
+                 f"{row['measured']:.4f}", f"{100 * (row['measured'] - row['simulated']):+.1f}"]
+                for row in result["emulated"]]
+    load = ", ".join(f"{value:.1f}" for value in result["load"])
+    return (table(["ranks", "schedule", "ms/step", "tokens/s", "x data parallel", "bubble rate as it ran",
+                   "as planned"], lines)
+            + "\n\nStages that sleep 20, 20 and 12 ms in F, B and W:\n\n"
+            + table(["schedule", "stages", "chunks", "microbatches", "simulated", "as it ran", "points more"], emulated)
+            + f"\n\nLoad average {load} at the end.")
+
+
 TABLES = {"machine": machine, "gemm": gemm, "attention": attention, "loss": loss, "row": rows,
-          "optimizer": optimizer, "comm": collectives, "step": step, "mesh": mesh}
+          "optimizer": optimizer, "comm": collectives, "step": step, "mesh": mesh,
+          "pipeline": pipeline}
 
 
 def merged(files):
