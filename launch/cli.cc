@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <ostream>
 #include <span>
 #include <string_view>
@@ -29,15 +30,18 @@ struct Options {
   VerifyRequest verify;
   ScheduleOptions schedule;
   PlanOptions plan;
+  bool calibrate = false;
 };
 
-void add_recipe(CLI::App& verb, Options& options) {
-  verb.add_option("recipe", options.recipe, "the recipe, a YAML file")
-      ->required()
-      ->type_name("FILE");
+/// Returns the recipe's own option.
+CLI::Option* add_recipe(CLI::App& verb, Options& options) {
+  CLI::Option* recipe = verb.add_option("recipe", options.recipe, "the recipe, a YAML file")
+                            ->required()
+                            ->type_name("FILE");
   verb.add_option("overrides", options.overrides,
                   "key.path=value, set over the recipe: training.steps=100")
       ->type_name("KEY=VALUE");
+  return recipe;
 }
 
 void add_ranks(CLI::App& verb, Options& options, const std::string& purpose) {
@@ -109,7 +113,7 @@ void define_plan(CLI::App& app, Options& options) {
       "plan",
       "Show what each rank would hold, compute and send, how long a step would take and "
       "whether it fits, without ranks, devices or data");
-  add_recipe(*plan, options);
+  add_recipe(*plan, options)->required(false);
   add_ranks(*plan, options, "ranks to plan for (default: the product of the recipe's degrees)");
   plan->add_option("--device", options.plan.device,
                    "what the ranks run on: h200, a100, or this: this machine")
@@ -118,10 +122,18 @@ void define_plan(CLI::App& app, Options& options) {
   plan->add_flag("--json", options.plan.json, "print one JSON object instead");
   plan->add_flag("--search", options.plan.search,
                  "list the fastest layouts of so many ranks that fit");
+  plan->add_flag("--calibrate", options.calibrate,
+                 "measure first how fast this machine trains small models, and the recipe's if one "
+                 "is named: some seconds for each number of ranks");
+  plan->add_option("--calibration", options.plan.calibration,
+                   "file of what was measured (default: ~/.cache/boostr/calibration.json)")
+      ->type_name("FILE")
+      ->check(refuse_no_file);
   plan->footer(
       footer("  boostr-train plan recipes/quickstart.yaml\n"
              "  boostr-train plan recipes/quickstart.yaml --ranks 4 parallelism.zero_stage=3\n"
-             "  boostr-train plan recipes/quickstart.yaml --ranks 64 --device h200 --json\n"));
+             "  boostr-train plan recipes/quickstart.yaml --ranks 64 --device h200 --json\n"
+             "  boostr-train plan --calibrate\n"));
 }
 
 void define_verbs(CLI::App& app, Options& options) {
@@ -185,7 +197,7 @@ std::vector<std::string> with_verb_first(std::vector<std::string> arguments,
       "-n",          "--ranks",        "--steps",         "--trace",        "--precision",
       "--tolerance", "--kind",         "--stages",        "--microbatches", "--chunks",
       "--times",     "--memory-limit", "--weight-memory", "--csv",          "--svg",
-      "--width",     "--device"};
+      "--width",     "--device",       "--calibration"};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     if (std::ranges::find(with_value, argument) != with_value.end()) {
@@ -282,6 +294,38 @@ int verify(const LoadedRecipe& loaded, const Options& options, const Actions& ac
   return actions.verify(loaded, request);
 }
 
+// Each number of ranks is measured by as many processes.
+int calibrate(const LoadedRecipe* loaded, const Options& options, const std::string& file,
+              const Actions& actions) {
+  const Recipe* const recipe = loaded != nullptr ? &loaded->recipe : nullptr;
+  if (actions.ranks() > 1) return actions.calibrate(recipe, file);
+  std::vector<std::string> words = {"plan", "--calibrate", "--calibration=" + file};
+  if (loaded != nullptr) {
+    words.push_back(options.recipe);
+    words.insert(words.end(), options.overrides.begin(), options.overrides.end());
+  }
+  for (const int ranks : ranks_to_calibrate(loaded, options.ranks)) {
+    const int code = ranks == 1 ? actions.calibrate(recipe, file) : actions.launch(ranks, words);
+    if (code != 0) return code;
+  }
+  return 0;
+}
+
+int plan(const Options& options, const Actions& actions, std::ostream& out, std::ostream& err) {
+  require(options.calibrate || !options.recipe.empty(), ExitCode::usage,
+          "plan needs a recipe, or --calibrate\n  see boostr-train plan --help");
+  std::optional<LoadedRecipe> loaded;
+  if (!options.recipe.empty()) loaded = load_recipe(options.recipe, options.overrides);
+  PlanOptions asked = options.plan;
+  if (asked.calibration.empty()) asked.calibration = usual_calibration_file();
+  if (options.calibrate) {
+    const int code = calibrate(loaded ? &*loaded : nullptr, options, asked.calibration, actions);
+    if (code != 0 || actions.ranks() > 1 || !loaded) return code;
+  }
+  err << loaded->diagnostics.warnings();
+  return plan_command(*loaded, options.ranks, asked, out);
+}
+
 int run_verb(const std::string& verb, const Options& options, const Actions& actions,
              std::ostream& out, std::ostream& err) {
   if (verb == "version") {
@@ -293,13 +337,13 @@ int run_verb(const std::string& verb, const Options& options, const Actions& act
     return 0;
   }
   if (verb == "schedule") return schedule_command(options.schedule, out);
+  if (verb == "plan") return plan(options, actions, out, err);
   const LoadedRecipe loaded = load_recipe(options.recipe, options.overrides);
   const bool starts_ranks = (verb == "train" || verb == "profile") && options.ranks > 0;
   if (!starts_ranks) err << loaded.diagnostics.warnings();  // else they will
   if (verb == "train") return train(loaded, options, actions);
   if (verb == "profile") return profile(loaded, options, actions);
   if (verb == "verify") return verify(loaded, options, actions);
-  if (verb == "plan") return plan_command(loaded, options.ranks, options.plan, out);
   if (options.ranks > 0) check_ranks(loaded, options.ranks);
   if (verb == "config") {
     out << explained_yaml(loaded);

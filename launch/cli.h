@@ -20,6 +20,9 @@ struct Actions {
   std::function<int(const LoadedRecipe& recipe, const ProfileOptions& options)> profile;
   /// Compares the first steps on the recipe's mesh with those of one process; returns the exit code.
   std::function<int(const LoadedRecipe& recipe, const VerifyRequest& request)> verify;
+  /// Measures this machine for plans, in this process, as one of however many ranks; `recipe` may be
+  /// null. Returns the exit code.
+  std::function<int(const Recipe* recipe, const std::string& file)> calibrate = nullptr;
   /// Starts `ranks` processes of this program with these arguments under mpirun; returns the exit
   /// code of them all.
   std::function<int(int ranks, const std::vector<std::string>& arguments)> launch;

@@ -9,6 +9,7 @@
 
 #include "launch/cli.h"
 #include "launch/launcher.h"
+#include "launch/plan_command.h"
 #include "launch/profile_command.h"
 #include "launch/train_command.h"
 #include "launch/verify_command.h"
@@ -31,6 +32,7 @@ int run(const std::vector<std::string>& words, std::ostream& err) {
           [&](const boostr::LoadedRecipe& recipe) { return boostr::train_command(recipe, words); },
       .profile = boostr::profile_command,
       .verify = boostr::verify_command,
+      .calibrate = boostr::calibrate_command,
       .launch = boostr::launch_under_mpirun,
       .ranks = [] { return boostr::launched_ranks(environment_variable); }};
   const int code =

@@ -2,7 +2,11 @@
 
 #include <sys/mman.h>
 
+#include <cstring>
+#include <map>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "kernels/kernel_event.h"
 #include "kernels/registry.h"
@@ -11,7 +15,8 @@
 namespace boostr {
 namespace {
 
-/// Addresses without memory: a page becomes real when something is written to it.
+/// Addresses without memory: a page becomes real when something is written to it. Blocks are kept
+/// for the next of their size, because the system takes long to give and take them.
 class AddressSource final : public BlockSource {
  public:
   static AddressSource& instance() {
@@ -20,6 +25,37 @@ class AddressSource final : public BlockSource {
   }
 
   std::byte* allocate(std::size_t bytes) override {
+    std::byte* const block = take(bytes);
+    // What host code reads is small; larger blocks may hold what it wrote to their predecessors.
+    if (bytes <= read_by_hosts) std::memset(block, 0, bytes);
+    return block;
+  }
+  void release(std::byte* block, std::size_t bytes) override {
+    const std::scoped_lock lock(mutex_);
+    free_[bytes].push_back(block);
+  }
+  std::byte* allocate_dedicated(std::size_t bytes) override { return allocate(bytes); }
+  void release_dedicated(std::byte* block, std::size_t bytes) override { release(block, bytes); }
+
+  /// Gives all free blocks back.
+  void trim() {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [bytes, blocks] : free_)
+      for (std::byte* const block : blocks) munmap(block, bytes);
+    free_.clear();
+  }
+
+ private:
+  static constexpr std::size_t read_by_hosts = std::size_t{64} << 10;
+
+  std::byte* take(std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    std::vector<std::byte*>& blocks = free_[bytes];
+    if (!blocks.empty()) {
+      std::byte* const block = blocks.back();
+      blocks.pop_back();
+      return block;
+    }
     void* const block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     require(block != MAP_FAILED, ExitCode::memory, "out of addresses: the system refuses ", bytes,
@@ -28,9 +64,9 @@ class AddressSource final : public BlockSource {
     madvise(block, bytes, MADV_NOHUGEPAGE);
     return static_cast<std::byte*>(block);
   }
-  void release(std::byte* block, std::size_t bytes) override { munmap(block, bytes); }
-  std::byte* allocate_dedicated(std::size_t bytes) override { return allocate(bytes); }
-  void release_dedicated(std::byte* block, std::size_t bytes) override { release(block, bytes); }
+
+  std::mutex mutex_;
+  std::map<std::size_t, std::vector<std::byte*>> free_;
 };
 
 /// What the dry rows of a thread stand before and where they note it: a row is a bare function, so
@@ -92,6 +128,7 @@ DryRun::~DryRun() {
   noting.timeline = nullptr;
   block_source_of_this_thread() = source_before_;
   current_stream(device_) = std::move(stream_before_);
+  AddressSource::instance().trim();
 }
 
 }  // namespace boostr

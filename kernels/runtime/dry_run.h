@@ -9,8 +9,8 @@ namespace boostr {
 
 /// While it lives, what the calling thread computes is only noted: a kernel is an event of
 /// `timeline` that takes no time, and a buffer is an address that the memory ledger counts as ever
-/// and behind which there is nothing. It reads as zeros, so that host code goes its way, and what
-/// host code writes is there. So code that trains shows what it would hold and do, of models of
+/// and behind which there is nothing. Small ones read as zeros, so that host code goes its way, and
+/// what host code writes is there. So code that trains shows what it would hold and do, of models of
 /// any size. One at a time per thread; buffers made meanwhile may outlive it.
 class DryRun {
  public:

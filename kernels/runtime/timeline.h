@@ -20,6 +20,7 @@ struct TimelineEvent {
   Kind kind = Kind::kernel;
   DType dtype = DType::u8;
   std::string_view name;  ///< of static storage
+  int ranks = 0;          ///< that take part in communication
   std::int64_t begin = 0;
   std::int64_t end = 0;  ///< nanoseconds since the timeline began
   double flops = 0;

@@ -22,8 +22,9 @@ TimelineEvent communication(std::string_view name) {
   return {.kind = TimelineEvent::Kind::communication, .name = name};
 }
 
-TimelineEvent communication(std::string_view name, const In& buffer) {
+TimelineEvent communication(std::string_view name, int ranks, const In& buffer) {
   TimelineEvent event = communication(name);
+  event.ranks = ranks;
   event.dtype = buffer.dtype;
   event.bytes = double(buffer.bytes());
   event.add_shape(buffer.shape);
@@ -49,8 +50,9 @@ class ProfiledWork final : public Work::Pending {
 
 /// start() as an event; its buffer is described by `buffer`.
 template <class Start>
-Work profiled(Timeline& timeline, const EventNames& names, const In& buffer, Start&& start) {
-  const TimelineScope scope(timeline, communication(names.call, buffer));
+Work profiled(Timeline& timeline, const EventNames& names, int ranks, const In& buffer,
+              Start&& start) {
+  const TimelineScope scope(timeline, communication(names.call, ranks, buffer));
   return Work(std::make_unique<ProfiledWork>(start(), timeline, names.wait));
 }
 
@@ -63,37 +65,37 @@ ProfiledCommunicator::ProfiledCommunicator(Communicator& inner, Timeline& timeli
     : inner_(inner), timeline_(timeline) {}
 
 Work ProfiledCommunicator::all_reduce(Out buffer, ReduceOp op, Subject about) {
-  return profiled(timeline_, all_reduce_names, buffer,
+  return profiled(timeline_, all_reduce_names, size(), buffer,
                   [&] { return inner_.all_reduce(buffer, op, std::move(about)); });
 }
 
 Work ProfiledCommunicator::reduce_scatter(Out output, In input, ReduceOp op, Subject about) {
-  return profiled(timeline_, reduce_scatter_names, input,
+  return profiled(timeline_, reduce_scatter_names, size(), input,
                   [&] { return inner_.reduce_scatter(output, input, op, std::move(about)); });
 }
 
 Work ProfiledCommunicator::all_gather(Out output, In input, Subject about) {
-  return profiled(timeline_, all_gather_names, output,
+  return profiled(timeline_, all_gather_names, size(), output,
                   [&] { return inner_.all_gather(output, input, std::move(about)); });
 }
 
 Work ProfiledCommunicator::all_to_all(Out output, In input) {
-  return profiled(timeline_, all_to_all_names, input,
+  return profiled(timeline_, all_to_all_names, size(), input,
                   [&] { return inner_.all_to_all(output, input); });
 }
 
 Work ProfiledCommunicator::broadcast(Out buffer, int root) {
-  return profiled(timeline_, broadcast_names, buffer,
+  return profiled(timeline_, broadcast_names, size(), buffer,
                   [&] { return inner_.broadcast(buffer, root); });
 }
 
 Work ProfiledCommunicator::send(In buffer, int destination, int tag, Subject about) {
-  return profiled(timeline_, send_names, buffer,
+  return profiled(timeline_, send_names, size(), buffer,
                   [&] { return inner_.send(buffer, destination, tag, std::move(about)); });
 }
 
 Work ProfiledCommunicator::recv(Out buffer, int source, int tag, Subject about) {
-  return profiled(timeline_, recv_names, buffer,
+  return profiled(timeline_, recv_names, size(), buffer,
                   [&] { return inner_.recv(buffer, source, tag, std::move(about)); });
 }
 

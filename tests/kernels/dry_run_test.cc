@@ -19,7 +19,7 @@ MemoryLedger::Count activations() {
   return MemoryLedger::of_this_thread()->of(MemoryUse::activations);
 }
 
-TEST(DryRun, CountsBuffersOfAnySizeThatReadAsZeros) {
+TEST(DryRun, CountsBuffersOfAnySize) {
   Timeline timeline;
   const DryRun dry(timeline);
   constexpr std::size_t large = std::size_t{1} << 40;  // no machine of today has it
@@ -29,6 +29,16 @@ TEST(DryRun, CountsBuffersOfAnySizeThatReadAsZeros) {
   EXPECT_EQ(buffer.data()[large - 1], std::byte{0});
   buffer.data()[large / 2] = std::byte{7};
   EXPECT_EQ(buffer.data()[large / 2], std::byte{7});
+}
+
+TEST(DryRun, SmallBuffersReadAsZeros) {
+  Timeline timeline;
+  const DryRun dry(timeline);
+  for (int i = 0; i < 2; ++i) {
+    const Buffer buffer(100);
+    EXPECT_EQ(buffer.data()[99], std::byte{0});
+    buffer.data()[99] = std::byte{7};
+  }
 }
 
 TEST(DryRun, NotesKernelsAndRunsNone) {

@@ -216,7 +216,8 @@ TEST(CommandLine, RefusesWhatItDoesNotKnowAndSaysWhatWasMeant) {
       {{"trian", "r.yaml"}, "'trian' is neither a verb nor a recipe; did you mean 'train'?"},
       {{"chekc"}, "'chekc' is neither a verb nor a recipe; did you mean 'check'?"},
       {{"frobnicate"},
-       "'frobnicate' is neither a verb nor a recipe; verbs: train, profile, verify, plan, schedule, "
+       "'frobnicate' is neither a verb nor a recipe; verbs: train, profile, verify, plan, "
+       "schedule, "
        "config, check, "
        "schema, version"},
       {{quickstart, "--rank", "2"},

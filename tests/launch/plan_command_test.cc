@@ -24,12 +24,12 @@ struct Outcome {
 };
 
 /// `boostr-train plan` with these arguments.
-Outcome run(std::vector<std::string> arguments) {
+Outcome run(std::vector<std::string> arguments, const Actions& actions = {}) {
   arguments.insert(arguments.begin(), "plan");
   Outcome outcome;
   std::ostringstream out, err;
   try {
-    outcome.code = run_command_line(arguments, {}, out, err);
+    outcome.code = run_command_line(arguments, actions, out, err);
   } catch (const Error& e) {
     outcome.code = static_cast<int>(e.code());
     outcome.error = e.what();
@@ -156,6 +156,76 @@ TEST(PlanCommand, SaysForPeopleWhatItComesTo) {
                                  HasSubstr("activations"), HasSubstr("tokens/s")));
 }
 
+/// What --calibrate starts.
+struct Calibrations {
+  int here = 0;
+  std::vector<int> launched;
+  std::vector<std::string> words;
+
+  Actions actions(int ranks) {
+    Actions actions;
+    actions.calibrate = [this](const Recipe* /*recipe*/, const std::string& /*file*/) {
+      ++here;
+      return 0;
+    };
+    actions.launch = [this](int count, const std::vector<std::string>& arguments) {
+      launched.push_back(count);
+      words = arguments;
+      return 0;
+    };
+    actions.ranks = [ranks] { return ranks; };
+    return actions;
+  }
+};
+
+TEST(PlanCommand, CalibratesInAsManyProcessesAsThereAreRanks) {
+  Calibrations all;
+  EXPECT_EQ(run({"--calibrate", "--calibration=c.json"}, all.actions(1)).code, 0);
+  EXPECT_EQ(all.here, 1) << "one rank needs no launcher";
+  ASSERT_EQ(all.launched.size(), 2U);
+  EXPECT_EQ(all.launched[1], 2 * all.launched[0]);
+  EXPECT_THAT(all.words, testing::ElementsAre("plan", "--calibrate", "--calibration=c.json"));
+
+  Calibrations one;
+  const std::string recipe = recipes + "zero1.yaml";
+  const Outcome outcome =
+      run({recipe, "--ranks=2", "--calibrate", "--calibration=c.json"}, one.actions(1));
+  EXPECT_EQ(outcome.code, 0) << outcome.error;
+  EXPECT_THAT(one.launched, testing::ElementsAre(2));
+  EXPECT_EQ(one.words.back(), recipe);
+  EXPECT_THAT(outcome.out, HasSubstr("tokens/s")) << "the plan follows";
+
+  Calibrations rank;
+  const Outcome quiet = run({recipe, "--calibrate", "--calibration=c.json"}, rank.actions(2));
+  EXPECT_EQ(rank.here, 1);
+  EXPECT_EQ(quiet.out, "") << "one of the processes that measure";
+}
+
+TEST(PlanCommand, NamesTheNearestLayoutThatFits) {
+  const Outcome outcome = run({recipes + "llama3_8B_8xH200_zero3.yaml", "--ranks=8",
+                               "--device=a100", "--json", "parallelism.zero_stage=0"});
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  EXPECT_EQ(outcome.json().at("fits"), false);
+  const nlohmann::json nearest = outcome.json().at("nearest");
+  EXPECT_LT(nearest.at("total_bytes_per_rank"), outcome.json().at("device_bytes"));
+  std::vector<std::string> again = {recipes + "llama3_8B_8xH200_zero3.yaml", "--ranks=8",
+                                    "--device=a100", "--json", "parallelism.zero_stage=0"};
+  for (const std::string& change : nearest.at("overrides").get<std::vector<std::string>>())
+    again.push_back(change);
+  EXPECT_EQ(run(again).json().at("fits"), true);
+}
+
+TEST(PlanCommand, SearchesForTheFastestLayouts) {
+  const Outcome outcome = run({recipes + "zero1.yaml", "--ranks=2", "--device=h200", "--json",
+                               "--search", "activation_checkpoint.mode=full"});
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const nlohmann::json layouts = outcome.json().at("layouts");
+  ASSERT_GE(layouts.size(), 5U);
+  for (std::size_t i = 1; i < layouts.size(); ++i)
+    EXPECT_LE(layouts[i - 1].at("step_seconds"), layouts[i].at("step_seconds"));
+  EXPECT_LT(layouts[0].at("step_seconds"), outcome.json().at("step_seconds"));
+}
+
 TEST(PlanCommand, RefusesWhatDoesNotFitTogether) {
   const std::string recipe = recipes + "llama3_70B_64xH200_tp8_pp4.yaml";
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
@@ -165,7 +235,8 @@ TEST(PlanCommand, RefusesWhatDoesNotFitTogether) {
       {{recipe, "--ranks=0"}, "--ranks"},
       {{recipe, "--rank=8"}, "unknown argument '--rank=8'"},
       {{recipe, "--ranks=64", "training.sq_len=8"}, "did you mean 'seq_len'"},
-      {{"nowhere.yaml"}, "nowhere.yaml"}};
+      {{"nowhere.yaml"}, "nowhere.yaml"},
+      {{}, "plan needs a recipe, or --calibrate"}};
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = run(arguments);
     EXPECT_EQ(outcome.code, 2) << message;

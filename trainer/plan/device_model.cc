@@ -85,8 +85,7 @@ double DeviceModel::seconds(const KernelCall& call) const {
 }
 
 double DeviceModel::seconds(const WireCall& call) const {
-  const auto measured = collectives.find(std::string(boostr::name(call.kind)));
-  if (measured != collectives.end()) return measured->second.at(std::max(call.bytes, 1.0));
+  if (const Curve* curve = measured(call)) return curve->at(std::max(call.bytes, 1.0));
   const int span = call.place.stride * call.place.size;
   const double rounds = std::ceil(std::log2(std::max(call.place.size, 2)));
   if (span <= ranks_per_host)
@@ -95,6 +94,18 @@ double DeviceModel::seconds(const WireCall& call) const {
   const int together = std::clamp(ranks_per_host / call.place.stride, 1, call.place.size);
   const double rate = std::min(inside.bytes_per_second, together * between.bytes_per_second);
   return rounds * between.seconds + call.sent_bytes() / rate;
+}
+
+const Curve* DeviceModel::measured(const WireCall& call) const {
+  const Curve* nearest = nullptr;
+  int distance = 0;
+  for (const auto& [key, curve] : collectives) {
+    const int away = std::abs(key.second - call.place.size);
+    if (key.first != boostr::name(call.kind) || (nearest != nullptr && away >= distance)) continue;
+    nearest = &curve;
+    distance = away;
+  }
+  return nearest;
 }
 
 std::vector<std::string> known_devices() { return {"h200", "a100"}; }

@@ -48,14 +48,19 @@ struct DeviceModel {
   Link inside, between;   ///< a host, hosts
   bool overlaps = false;  ///< collectives run beside kernels
 
-  /// Measured: seconds of a kernel by the least that it could take, and of collectives by bytes.
+  /// Measured: seconds of a kernel by the least that it could take, and of a collective of so many
+  /// ranks by bytes.
   std::map<std::pair<std::string, DType>, Curve> kernels;
-  std::map<std::string, Curve> collectives;
+  std::map<std::pair<std::string, int>, Curve> collectives;
 
   /// What the peaks allow.
   double least_seconds(const KernelCall& call) const;
   double seconds(const KernelCall& call) const;
   double seconds(const WireCall& call) const;
+
+ private:
+  /// Of the collective among as many ranks, or nearly; null if it was never measured.
+  const Curve* measured(const WireCall& call) const;
 };
 
 /// "h200", "a100".

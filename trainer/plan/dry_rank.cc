@@ -1,6 +1,7 @@
 #include "trainer/plan/dry_rank.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <thread>
 #include <utility>
@@ -77,7 +78,10 @@ class DryRank {
     });
     record.bytes = ledger_.peaks();
     at(record, MemoryUse::activations) = held;
-    at(record, MemoryUse::checkpoint) = static_cast<double>(rank_.checkpoint_bytes());
+    const double most = rank_.most_updated();
+    at(record, MemoryUse::checkpoint) =
+        std::round(most * static_cast<double>(rank_.checkpoint_bytes()));
+    at(record, MemoryUse::optimizer) = std::round(most * at(record, MemoryUse::optimizer));
     // What the optimizer holds it would hold in files.
     if (offloads_) std::swap(at(record, MemoryUse::optimizer), at(record, MemoryUse::offload));
     return record;

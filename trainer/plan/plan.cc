@@ -11,6 +11,7 @@
 #include "trainer/pipeline_layout.h"
 #include "trainer/run_start.h"
 #include "trainer/trainer.h"
+#include "trainer/training_pipeline.h"
 
 namespace boostr {
 namespace {
@@ -146,8 +147,8 @@ class Stage {
       if (makes_input_gradient(pass.kind)) run(chunk.backward);
       if (makes_weight_gradients(pass.kind)) run(chunk.weights);
     }
-    // Messages on their way: asked for one pass ahead, and two in each direction.
-    const double messages = schedule.shape.stages > 1 ? 5 * record_.message_bytes : 0;
+    // Messages on their way: what the next pass takes, and what the last one made.
+    const double messages = schedule.shape.stages > 1 ? 2 * record_.message_bytes : 0;
     return peak + messages;
   }
 
@@ -165,10 +166,7 @@ class Records {
     request_.threads = threads;
     for (int stage = 0; stage < layout.schedule.shape.stages; ++stage) {
       request_.stage = stage;
-      std::vector<std::int64_t> holds;
-      for (const ModelPart& part : layout.parts_of(stage))
-        holds.insert(holds.end(), {part.embeds, part.num_layers(), part.ends});
-      const auto [found, is_new] = by_parts_.try_emplace(holds);
+      const auto [found, is_new] = by_parts_.try_emplace(held_by(layout.parts_of(stage)));
       if (is_new) found->second = dry_rank(request_);
       stages_.push_back(&found->second);
     }
@@ -178,8 +176,20 @@ class Records {
   }
 
  private:
+  /// Alike for chunks that cost the same: their ends, and how each of their layers is computed again.
+  std::vector<int> held_by(const std::vector<ModelPart>& parts) const {
+    const Recomputation recomputation = recomputation_of(request_.recipe);
+    std::vector<int> held;
+    for (const ModelPart& part : parts) {
+      held.insert(held.end(), {-1, part.embeds, part.ends});
+      for (std::int64_t layer = part.first_layer; layer < part.end_layer; ++layer)
+        held.push_back(static_cast<int>(recomputation.of_layer(layer)));
+    }
+    return held;
+  }
+
   RankRequest request_;
-  std::map<std::vector<std::int64_t>, RankRecord> by_parts_;
+  std::map<std::vector<int>, RankRecord> by_parts_;
   std::vector<const RankRecord*> stages_;
 };
 

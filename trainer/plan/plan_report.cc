@@ -169,6 +169,8 @@ std::string plan_json(const PlanReport& report, const DeviceModel& device) {
                  {"mfu", model_flops_utilization(plan, device)},
                  {"stages", Json::array()}};
   for (const StagePlan& stage : plan.stages) object["stages"].push_back(stage_json(stage));
+  if (report.process_bytes > 0)
+    object["process_bytes_per_rank"] = std::llround(report.process_bytes);
   if (report.nearest) object["nearest"] = layout_json(*report.nearest);
   if (report.best) {
     object["layouts"] = Json::array();
@@ -187,19 +189,22 @@ std::string plan_text(const PlanReport& report, const DeviceModel& device) {
                                 binary_size(plan.memory_bytes))
                   : fmt::format("does not fit: {} are needed, {} are there",
                                 binary_size(plan.most_bytes), binary_size(plan.memory_bytes));
+  const std::string process =
+      report.process_bytes > 0 ? fmt::format(" | a process {}", binary_size(report.process_bytes))
+                               : "";
   return fmt::format(
              "model     {} with {}, {}\n"
              "mesh      {} = {}\n"
              "device    {} ({})\n"
              "batch     {} x {} tokens, on each data-parallel rank {} microbatches of {}\n\n"
              "A rank holds at most:\n{}\n"
-             "memory    {}\n"
+             "memory    {}{}\n"
              "wire      a rank sends in a step: dp {}, tp {}, pp {}\n",
              plan.recipe.model.type, counted(plan.parameters, "parameter"),
              plan.recipe.precision.compute, mesh_words(plan), counted(plan.ranks, "rank"),
              device.name, device.source, grouped(training.global_batch_size),
              grouped(training.seq_len), grouped(plan.microbatches), training.micro_batch_size,
-             memory_table(plan), verdict, binary_size(wire.dp), binary_size(wire.tp),
+             memory_table(plan), verdict, process, binary_size(wire.dp), binary_size(wire.tp),
              binary_size(wire.pp)) +
          time_words(plan, device) + layouts_words(report);
 }

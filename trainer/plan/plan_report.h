@@ -11,6 +11,7 @@ namespace boostr {
 /// A plan and what else was asked for.
 struct PlanReport {
   Plan plan;
+  double process_bytes = 0;                        ///< of a rank's process; 0: not known
   std::optional<PlannedLayout> nearest;            ///< where the plan does not fit
   std::optional<std::vector<PlannedLayout>> best;  ///< where layouts were searched
 };

@@ -54,6 +54,17 @@ std::int64_t RankStep::num_parameters() const {
   return sum;
 }
 
+double RankStep::most_updated() const {
+  const ParallelismSection& section = recipe_.parallelism;
+  const int pieces = section.zero_stage == 0 ? 1 : request_.degrees.shard;
+  std::vector<double> updated(static_cast<std::size_t>(pieces));
+  for (const FlatLayout& layout : bucket_layouts(pipeline_.share(), pieces, section.bucket_bytes))
+    for (int piece = 0; piece < pieces; ++piece)
+      for (const FlatPart& part : parts_of_piece(layout, piece))
+        updated[static_cast<std::size_t>(piece)] += static_cast<double>(part.numel);
+  return updated.front() > 0 ? std::ranges::max(updated) / updated.front() : 1;
+}
+
 std::int64_t RankStep::checkpoint_bytes() const {
   if (recipe_.checkpoint.interval == 0 || !recipe_.checkpoint.async) return 0;
   std::int64_t bytes = 0;

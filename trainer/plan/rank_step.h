@@ -48,6 +48,9 @@ class RankStep {
   std::size_t num_chunks() const { return parts_.size(); }
   std::int64_t num_parameters() const;  ///< of the whole model
   double flops_per_sequence() const { return model_->flops_per_sequence(recipe_.training.seq_len); }
+  /// What the optimizer of the rank that updates most has, as a multiple of what the first one's
+  /// has: padding lies in the pieces of some.
+  double most_updated() const;
   /// That a checkpoint in the background is copied to.
   std::int64_t checkpoint_bytes() const;
   /// Bytes of the residual stream that goes from one stage to another.

@@ -3,11 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
 #include <thread>
 
 #include "kernels/runtime/error.h"
 #include "ops/execution.h"
 #include "ops/probe.h"
+#include "trainer/data/input_files.h"
 
 namespace boostr {
 namespace {
@@ -18,7 +22,45 @@ double memory_of_this_host() {
   return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
 }
 
+/// Of the files that a pattern names, each counted once; 0 where there are none.
+double file_bytes(const std::string& pattern) {
+  if (pattern.empty()) return 0;
+  double bytes = 0;
+  try {
+    for (const std::string& path : find_input_files(pattern, "")) {
+      std::error_code failed;
+      const auto size = std::filesystem::file_size(path, failed);
+      if (!failed) bytes += static_cast<double>(size);
+    }
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::data) throw;
+  }
+  return bytes;
+}
+
+/// Of this program and its libraries.
+double bytes_of_the_program() {
+  std::ifstream file("/proc/self/statm");
+  double all = 0, resident = 0, from_files = 0;
+  file >> all >> resident >> from_files;
+  return from_files * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
+
 }  // namespace
+
+double process_bytes(const Plan& plan) {
+  // Measured: what libraries allocate, and what MPI adds to that. Of the memory that ranks of a host
+  // meet in most is for copies, which they need not where they may read each other's memory.
+  constexpr double libraries = 7 << 20, mpi = 6 << 20, untouched = 0.8;
+  double bytes = plan.most_bytes + bytes_of_the_program() + libraries;
+  if (plan.ranks > 1) bytes += mpi;
+  bytes -= untouched * plan.bytes[static_cast<std::size_t>(MemoryUse::communication)];
+  const DataSection& data = plan.recipe.data;
+  for (const std::vector<DataSource>* sources : {&data.train, &data.validation})
+    for (const DataSource& source : *sources)
+      bytes += file_bytes(source.text) + file_bytes(source.jsonl) + file_bytes(source.tokens);
+  return bytes;
+}
 
 HostShare share_of_this_host(int ranks, int threads) {
   const int cores = num_cores();
@@ -28,14 +70,20 @@ HostShare share_of_this_host(int ranks, int threads) {
   return share;
 }
 
-DeviceModel this_device(const HostShare& share, DType compute) {
+DeviceModel host_model(const HostShare& share) {
   DeviceModel device;
   device.name = "this";
-  device.source = text("peaks measured now, ", share.ranks, " of ", share.threads,
-                       " threads; the rest assumed: see --calibrate");
   device.memory_bytes = memory_of_this_host() / share.ranks;
   device.is_host = true;
   device.ranks_per_host = share.ranks;
+  device.between = {1e9, 50e-6};
+  return device;
+}
+
+DeviceModel this_device(const HostShare& share, DType compute) {
+  DeviceModel device = host_model(share);
+  device.source = text("peaks measured now, ", share.ranks, " of ", share.threads,
+                       " threads; the rest assumed: see --calibrate");
   // A thread of its own, whose number of threads nobody else sees.
   std::thread([&] {
     set_num_threads(share.threads);
@@ -52,7 +100,6 @@ DeviceModel this_device(const HostShare& share, DType compute) {
   device.kernel_seconds = 1e-6;
   device.host_seconds = 1e-6 / of_a_core;
   device.inside = {device.bandwidth / 4, 5e-6 / of_a_core};
-  device.between = {1e9, 50e-6};
   return device;
 }
 
