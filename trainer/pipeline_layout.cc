@@ -84,11 +84,24 @@ Schedule schedule_for(const ParallelismSection& section, const PipelineLayout& l
   return found.placement == layout.schedule.placement ? found : layout.schedule;
 }
 
+std::string chunks_problem(const ParallelismSection& section) {
+  if (is_file(section.pipeline_parallel_schedule)) return {};
+  try {
+    require_fits(schedule_kind(section.pipeline_parallel_schedule), shape_of(section, 1));
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return {};
+}
+
 std::string pipeline_problem(const ParallelismSection& section, std::int64_t num_layers,
                              int microbatches) {
   ParallelismSection checked = section;
-  // What auto could choose at least.
-  if (checked.pipeline_parallel_schedule == "auto")
+  // 1f1b keeps within its own memory; only a smaller limit, or chunks, make auto fail.
+  const bool sure =
+      checked.pipeline_parallel_memory_limit >= 2 ||
+      (checked.pipeline_parallel_memory_limit >= 1 && checked.pipeline_parallel_chunks <= 1);
+  if (checked.pipeline_parallel_schedule == "auto" && sure)
     checked.pipeline_parallel_schedule =
         checked.pipeline_parallel_chunks > 1 ? "interleaved_1f1b" : "1f1b";
   try {

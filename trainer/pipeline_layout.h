@@ -31,7 +31,11 @@ PipelineLayout pipeline_layout(const ParallelismSection& section, std::int64_t n
 Schedule schedule_for(const ParallelismSection& section, const PipelineLayout& layout,
                       const std::vector<StageCosts>& costs);
 
-/// Why that would fail, empty if it would not; without searching for a schedule.
+/// Why there is no such schedule with so many chunks; empty if there is one.
+std::string chunks_problem(const ParallelismSection& section);
+
+/// Why pipeline_layout would fail, empty if it would not. Searches for a schedule only where there
+/// may be none.
 std::string pipeline_problem(const ParallelismSection& section, std::int64_t num_layers,
                              int microbatches);
 

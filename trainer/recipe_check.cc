@@ -288,6 +288,16 @@ void check_batch(Reporter& report, std::int64_t dp) {
   }
 }
 
+void check_chunks(Reporter& report) {
+  if (!report.knows({"parallelism.pipeline_parallel_degree",
+                     "parallelism.pipeline_parallel_schedule",
+                     "parallelism.pipeline_parallel_chunks"})) {
+    return;
+  }
+  const std::string problem = chunks_problem(report.recipe().parallelism);
+  if (!problem.empty()) report.error("parallelism.pipeline_parallel_chunks", problem);
+}
+
 void check_pipeline(Reporter& report, std::int64_t dp) {
   const Recipe& recipe = report.recipe();
   const TrainingSection& training = recipe.training;
@@ -320,6 +330,7 @@ void check_recipe(const std::set<std::string>& unread, LoadedRecipe& loaded) {
   check_mesh(report);
   check_tensor_parallel(report);
   check_sequence_parallel(report);
+  check_chunks(report);
 }
 
 int check_ranks(const LoadedRecipe& loaded, int ranks) {
