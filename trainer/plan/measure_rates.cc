@@ -197,6 +197,23 @@ void observe(const Recipe& recipe, Communicator& world, int threads, Observation
   }
 }
 
+/// Messages between the first two ranks, there and back, while the others wait.
+Curve message_curve(Communicator& world) {
+  Samples samples;
+  for (const std::int64_t bytes : {1 << 10, 1 << 14, 1 << 18, 1 << 20})
+    for (int round = 0; round < 20; ++round) {
+      std::vector<std::byte> buffer(static_cast<std::size_t>(bytes));
+      const Out view{buffer.data(), DType::u8, {bytes}};
+      world.barrier();
+      const Clock::time_point begin = Clock::now();
+      if (world.rank() == 0) world.send(view, 1).wait();
+      if (world.rank() < 2) world.recv(view, 1 - world.rank()).wait();
+      if (world.rank() == 1) world.send(view, 0).wait();
+      samples.add(double(bytes), seconds_since(begin) / 2);
+    }
+  return samples.curve();
+}
+
 }  // namespace
 
 HostRates measure_rates(Communicator& world, const HostShare& share, const Recipe* also) {
@@ -217,6 +234,7 @@ HostRates measure_rates(Communicator& world, const HostShare& share, const Recip
   Observations observations(rates);
   for (const Recipe& recipe : recipes) observe(recipe, world, share.threads, observations);
   observations.finish();
+  if (world.size() > 1) rates.collectives[{"send", 2}] = message_curve(world);
   return rates;
 }
 
