@@ -182,19 +182,26 @@ case $case_name in
     [ ! -e wrong ] || fail "a run that could not start left a folder"
     ;;
   a_stage_of_several_ranks_that_hangs_is_named)
-    mpirun --bind-to none -np 4 "$program" recipe.yaml model.num_hidden_layers=4 training.steps=100000 \
-      communication.timeout=5 parallelism.pipeline_parallel_degree=4 >last.log 2>&1 &
-    pid=$!
-    wait_for_step run 6
-    read -r -a children <<<"$(cat /proc/$pid/task/*/children | tr '\n' ' ')"
-    begin=$SECONDS code=0
-    kill -STOP "${children[1]}"
-    wait "$pid" || code=$?
-    [ $((SECONDS - begin)) -le 11 ] || fail "the run ended only after $((SECONDS - begin)) s"
-    [ "$code" -eq 7 ] || fail "exit code $code"
-    grep -Eq "(activations|gradients) of microbatch [0-3], which stage 1 makes in [FB][0-3] and stage [02] takes" last.log ||
-      fail "the stage is not named"
-    grep -Eq "rank 1 has not (sent|received) it" last.log || fail "the rank is not named"
+    # A stage that is stopped between its passes is missed in a collective, which knows no microbatch: then another try.
+    for run in first second third; do
+      mpirun --bind-to none -np 4 "$program" recipe.yaml output=$run model.num_hidden_layers=4 training.steps=100000 \
+        training.global_batch_size=64 communication.timeout=5 parallelism.pipeline_parallel_degree=4 >last.log 2>&1 &
+      pid=$!
+      wait_for_step $run 6
+      read -r -a children <<<"$(cat /proc/$pid/task/*/children | tr '\n' ' ')"
+      begin=$SECONDS code=0
+      kill -STOP "${children[1]}"
+      wait "$pid" || code=$?
+      [ $((SECONDS - begin)) -le 11 ] || fail "the run ended only after $((SECONDS - begin)) s"
+      [ "$code" -eq 7 ] || fail "exit code $code"
+      grep -Eq "rank 1 has (not sent it|not received it|not entered it|entered it, but not done)" last.log ||
+        fail "the rank is not named"
+      if grep -Eq "(activations|gradients) of microbatch [0-9]+, which stage 1 makes in [FB][0-9]+ and stage [02] takes" last.log; then
+        named=yes
+        break
+      fi
+    done
+    [ "${named:-}" = yes ] || fail "the stage is not named"
     ;;
   a_rank_that_hangs_ends_the_run)
     ranks=(mpirun --bind-to none -np 2 "$program" recipe.yaml parallelism.zero_stage=3 communication.timeout=5 training.steps=100000)
