@@ -188,9 +188,9 @@ case $case_name in
         training.global_batch_size=64 communication.timeout=5 parallelism.pipeline_parallel_degree=4 >last.log 2>&1 &
       pid=$!
       wait_for_step $run 6
-      read -r -a children <<<"$(cat /proc/$pid/task/*/children | tr '\n' ' ')"
+      read -r -a stages <<<"$(cat /proc/$pid/task/*/children | tr '\n' ' ')"
       begin=$SECONDS code=0
-      kill -STOP "${children[1]}"
+      kill -STOP "${stages[1]}"
       wait "$pid" || code=$?
       [ $((SECONDS - begin)) -le 11 ] || fail "the run ended only after $((SECONDS - begin)) s"
       [ "$code" -eq 7 ] || fail "exit code $code"
