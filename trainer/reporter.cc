@@ -41,7 +41,10 @@ void Reporter::event(const std::string& name, std::int64_t step, const std::stri
 }
 
 RankTimes Reporter::times_until_now(const PipelineRunner::Times& pipeline) const {
-  return {unix_time(), world_.held_up_seconds(), pipeline.span, pipeline.work, pipeline.idle};
+  return {.held_up = world_.held_up_seconds(),
+          .pipeline_span = pipeline.span,
+          .pipeline_work = pipeline.work,
+          .pipeline_idle = pipeline.idle};
 }
 
 void Reporter::begin_step(const PipelineRunner::Times& pipeline) {
@@ -53,8 +56,9 @@ MetricsRow Reporter::make_row(const StepReport& report) {
   const auto memory =
       static_cast<std::int64_t>(all_ranks_max(world_, static_cast<double>(peak_memory_bytes())));
   const Throughput::Rates rates = throughput_.take();
+  const auto steps = static_cast<double>(rates.steps);
+  window_.wall = steps * rates.seconds_per_step;
   const TimesOfRanks times = gather_times(world_, window_);
-  const double steps = window_.wall / rates.seconds_per_step;
   window_ = {};
   MetricsRow row{.step = report.step,
                  .loss = report.loss,

@@ -79,8 +79,7 @@ StepReport Trainer::step(const Batch& batch) {
   // The mean over the global batch: every rank divides by the same count, so gradients only need to
   // be summed.
   const double scale = report.loss_scale / std::max(tokens, 1.0);
-  for (const ParameterUnit& unit : pipeline_->share().units())
-    for (Parameter parameter : unit) parameter.zero_grad();
+  pipeline_->share().zero_grads();
   const double loss = pipeline_->train(batch, scale, *zero_);
   report.loss = without_sign_if_nan(sum_over_batch(loss) / report.loss_scale);
   report.grad_norm = without_sign_if_nan(optimizer_->grad_norm(1.0 / report.loss_scale));

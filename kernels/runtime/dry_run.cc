@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/kernel_event.h"
-#include "kernels/registry.h"
+#include "kernels/kernel_stand_in.h"
 #include "kernels/runtime/error.h"
 
 namespace boostr {
@@ -69,14 +69,7 @@ class AddressSource final : public BlockSource {
   std::map<std::size_t, std::vector<std::byte*>> free_;
 };
 
-/// What the dry rows of a thread stand before and where they note it: a row is a bare function, so
-/// it must find both by itself.
-struct Noting {
-  const KernelTable* kernels = nullptr;
-  Timeline* timeline = nullptr;
-  KernelTable table{};  ///< what kernels() returns meanwhile
-};
-thread_local Noting noting;
+thread_local KernelStandIn noting;
 
 /// Rows that take workspace, which their kernels alone know the size of: they are called on a dry
 /// stream, where they do nothing else.
@@ -100,32 +93,17 @@ struct Dry<row> {
   }
 };
 
-/// The dry form of every row that `kernels` has.
-constexpr KernelTable dry(const KernelTable& kernels) {
-  KernelTable table{};
-  table.level = kernels.level;
-  for_each_row([&]<auto row>(std::string_view /*name*/, KernelRow<row>) {
-    if (kernels.*row != nullptr) table.*row = &Dry<row>::call;
-  });
-  return table;
-}
-
 }  // namespace
 
 DryRun::DryRun(Timeline& timeline, int num_threads, Device device)
     : device_(device),
       stream_before_(std::exchange(current_stream(device), Stream::dry(device, num_threads))),
       source_before_(std::exchange(block_source_of_this_thread(), &AddressSource::instance())) {
-  expect(noting.timeline == nullptr, "this thread runs dry already");
-  noting.kernels = &kernels(device);
-  noting.timeline = &timeline;
-  noting.table = dry(*noting.kernels);
-  set_kernels(noting.table, device);
+  noting.begin<Dry>(timeline, device);
 }
 
 DryRun::~DryRun() {
-  set_kernels(*noting.kernels, device_);
-  noting.timeline = nullptr;
+  noting.end(device_);
   block_source_of_this_thread() = source_before_;
   current_stream(device_) = std::move(stream_before_);
   AddressSource::instance().trim();

@@ -1,19 +1,12 @@
 #include "kernels/runtime/profiler.h"
 
 #include "kernels/kernel_event.h"
-#include "kernels/registry.h"
+#include "kernels/kernel_stand_in.h"
 
 namespace boostr {
 namespace {
 
-/// What the profiled rows of a thread call and where they note it: a row is a bare function, so it
-/// must find both by itself.
-struct Profiling {
-  const KernelTable* kernels = nullptr;
-  Timeline* timeline = nullptr;
-  KernelTable table{};  ///< what kernels() returns meanwhile
-};
-thread_local Profiling profiling;
+thread_local KernelStandIn profiling;
 
 template <auto row>
 struct Profiled;
@@ -26,16 +19,6 @@ struct Profiled<row> {
     return (profiling.kernels->*row)(stream, args...);
   }
 };
-
-/// The profiled form of every row that `kernels` has.
-constexpr KernelTable profiled(const KernelTable& kernels) {
-  KernelTable table{};
-  table.level = kernels.level;
-  for_each_row([&]<auto row>(std::string_view /*name*/, KernelRow<row>) {
-    if (kernels.*row != nullptr) table.*row = &Profiled<row>::call;
-  });
-  return table;
-}
 
 /// The rows listed by for_each_row, each counted once however often it stands there.
 constexpr std::size_t distinct_rows() {
@@ -53,16 +36,9 @@ static_assert(sizeof(KernelTable) == sizeof(const char*) + distinct_rows() * siz
 }  // namespace
 
 KernelProfiler::KernelProfiler(Timeline& timeline, Device device) : device_(device) {
-  expect(profiling.timeline == nullptr, "this thread's kernels are being profiled already");
-  profiling.kernels = &kernels(device);
-  profiling.timeline = &timeline;
-  profiling.table = profiled(*profiling.kernels);
-  set_kernels(profiling.table, device);
+  profiling.begin<Profiled>(timeline, device);
 }
 
-KernelProfiler::~KernelProfiler() {
-  set_kernels(*profiling.kernels, device_);
-  profiling.timeline = nullptr;
-}
+KernelProfiler::~KernelProfiler() { profiling.end(device_); }
 
 }  // namespace boostr

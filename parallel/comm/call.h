@@ -26,6 +26,11 @@ enum class CallKind : std::uint8_t {
 /// "all_reduce", ...
 std::string_view name(CallKind kind);
 
+/// Whether it is between two ranks, no collective.
+constexpr bool is_message(CallKind kind) {
+  return kind == CallKind::send || kind == CallKind::recv;
+}
+
 /// What every rank must pass alike to one collective. Plain data: it lies in shared memory and
 /// travels in messages.
 struct Signature {

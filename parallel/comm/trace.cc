@@ -107,7 +107,8 @@ void Trace::begin_wait(const Wait& wait) {
 void Trace::end_wait() {
   const std::lock_guard lock(mutex_);
   wait_.reset();
-  write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, 0);
+  // A rank that has given up waiting still waited: those who wait for it are not to blame it.
+  if (!reported_) write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, 0);
 }
 
 int Trace::peer_of(const Wait& wait) const {
@@ -136,8 +137,7 @@ std::optional<std::string> Trace::overdue() const {
   if (!wait_) return std::nullopt;
   std::uint64_t& alive = rings_[static_cast<std::size_t>(world_rank_)]->alive;
   write(alive, read(alive) + 1);
-  const bool message =
-      wait_->signature.kind == CallKind::send || wait_->signature.kind == CallKind::recv;
+  const bool message = is_message(wait_->signature.kind);
   const bool in_chain = message && peer_waits(*wait_);
   const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - wait_->since;
   if (waited.count() < timeout().count() + (in_chain ? next_in_chain_seconds : 0))
@@ -148,6 +148,7 @@ std::optional<std::string> Trace::overdue() const {
   while (std::ranges::find(missing, reporter) != missing.end()) ++reporter;
   const bool first = message || reporter == wait_->group->rank();
   if (!first && waited.count() < timeout().count() + second_reporter_seconds) return std::nullopt;
+  reported_ = true;
   return report(*wait_, waited.count(), missing);
 }
 
@@ -162,7 +163,7 @@ std::string Trace::report(const Wait& wait, double seconds, std::span<const int>
   std::string message =
       text(wait.signature, about, ", operation #", wait.sequence, " of group '", wait.group_name,
            "' of ", wait.world_ranks.size(), ", has waited ", seconds, " s: ");
-  if (wait.signature.kind == CallKind::send || wait.signature.kind == CallKind::recv) {
+  if (is_message(wait.signature.kind)) {
     const int peers[] = {wait.signature.peer};
     message +=
         list_ranks(peers, wait) +

@@ -91,10 +91,11 @@ class Trace {
     std::chrono::steady_clock::time_point changed;
   };
 
-  mutable std::mutex mutex_;  // guards wait_ and heartbeat_, and keeps the group alive while a
-                              // report reads it
+  mutable std::mutex mutex_;  // guards what follows, and keeps the group alive while a report
+                              // reads it
   std::optional<Wait> wait_;
   mutable Heartbeat heartbeat_;
+  mutable bool reported_ = false;  // that a wait was overdue
 };
 
 }  // namespace boostr

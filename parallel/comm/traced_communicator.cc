@@ -9,8 +9,6 @@
 namespace boostr {
 namespace {
 
-bool is_message(CallKind kind) { return kind == CallKind::send || kind == CallKind::recv; }
-
 /// While it lives, the trace shows that this rank waits for the operation.
 class WaitScope {
  public:

@@ -65,11 +65,10 @@ ModelShare::ModelShare(std::vector<ParameterUnit> units) : chunks{std::move(unit
   for (const ParameterUnit& unit : chunks.front()) all.insert(all.end(), unit.begin(), unit.end());
 }
 
-std::vector<ParameterUnit> ModelShare::units() const {
-  std::vector<ParameterUnit> all_units;
+void ModelShare::zero_grads() const {
   for (const std::vector<ParameterUnit>& units : chunks)
-    all_units.insert(all_units.end(), units.begin(), units.end());
-  return all_units;
+    for (const ParameterUnit& unit : units)
+      for (Parameter parameter : unit) parameter.zero_grad();
 }
 
 std::size_t ModelShare::index_of(const Parameter& parameter) const {

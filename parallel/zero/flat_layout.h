@@ -71,8 +71,8 @@ struct ModelShare {
   /// on all of them.
   std::vector<Parameter> all;
 
-  /// Of all chunks.
-  std::vector<ParameterUnit> units() const;
+  /// Forgets the gradients of all chunks' parameters, without touching memory.
+  void zero_grads() const;
   /// Which of `all` a parameter of the chunks is, or is a copy of.
   std::size_t index_of(const Parameter& parameter) const;
 };

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "launch/resume_command.h"
+#include "tests/launch/command_line.h"
 
 namespace boostr {
 namespace {
@@ -19,10 +20,7 @@ using testing::StartsWith;
 const std::string quickstart = std::string(BOOSTR_SOURCE_DIR) + "/recipes/quickstart.yaml";
 
 /// What a command line did.
-struct Outcome {
-  int code = -1;
-  std::string out, err;
-  std::string error;  // of the Error that it threw
+struct Outcome : CommandOutcome {
   std::int64_t trained_steps = 0;
   std::optional<ProfileOptions> profiled;
   std::optional<VerifyRequest> verified;
@@ -54,15 +52,7 @@ Outcome run(const std::vector<std::string>& arguments, int started_ranks = 1) {
                               return 7;
                             },
                         .ranks = [=] { return started_ranks; }};
-  std::ostringstream out, err;
-  try {
-    outcome.code = run_command_line(arguments, actions, out, err);
-  } catch (const Error& e) {
-    outcome.code = static_cast<int>(e.code());
-    outcome.error = e.what();
-  }
-  outcome.out = out.str();
-  outcome.err = err.str();
+  static_cast<CommandOutcome&>(outcome) = run_words(arguments, actions);
   return outcome;
 }
 

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "launch/cli.h"
+#include "tests/launch/command_line.h"
 
 namespace boostr {
 namespace {
@@ -17,25 +17,14 @@ using testing::HasSubstr;
 
 const std::string recipes = std::string(BOOSTR_SOURCE_DIR) + "/recipes/";
 
-struct Outcome {
-  int code = -1;
-  std::string out, error;
+struct Outcome : CommandOutcome {
   nlohmann::json json() const { return nlohmann::json::parse(out); }
 };
 
 /// `boostr-train plan` with these arguments.
 Outcome run(std::vector<std::string> arguments, const Actions& actions = {}) {
   arguments.insert(arguments.begin(), "plan");
-  Outcome outcome;
-  std::ostringstream out, err;
-  try {
-    outcome.code = run_command_line(arguments, actions, out, err);
-  } catch (const Error& e) {
-    outcome.code = static_cast<int>(e.code());
-    outcome.error = e.what();
-  }
-  outcome.out = out.str();
-  return outcome;
+  return {run_words(arguments, actions)};
 }
 
 /// A recipe of the Llama 3 family on one H200.

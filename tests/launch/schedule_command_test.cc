@@ -8,8 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "kernels/runtime/error.h"
-#include "launch/cli.h"
+#include "tests/launch/command_line.h"
 
 namespace boostr {
 namespace {
@@ -18,24 +17,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-struct Outcome {
-  int code = -1;
-  std::string out, error;
-};
-
 /// `boostr-train schedule` with these arguments.
-Outcome run(std::vector<std::string> arguments) {
+CommandOutcome run(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "schedule");
-  Outcome outcome;
-  std::ostringstream out, err;
-  try {
-    outcome.code = run_command_line(arguments, {}, out, err);
-  } catch (const Error& e) {
-    outcome.code = static_cast<int>(e.code());
-    outcome.error = e.what();
-  }
-  outcome.out = out.str();
-  return outcome;
+  return run_words(arguments, {});
 }
 
 std::string temporary(const std::string& name) { return testing::TempDir() + name; }
@@ -48,8 +33,8 @@ std::string contents(const std::string& path) {
 }
 
 TEST(ScheduleCommand, PrintsBubblesMemoryAndTheTimeline) {
-  const Outcome outcome = run({"--kind", "1f1b", "--stages", "2", "--microbatches", "2", "--times",
-                               "1,2,1,0", "--width", "24"});
+  const CommandOutcome outcome = run({"--kind", "1f1b", "--stages", "2", "--microbatches", "2",
+                                      "--times", "1,2,1,0", "--width", "24"});
   EXPECT_EQ(outcome.code, 0) << outcome.error;
   EXPECT_EQ(outcome.out,
             "1f1b: 2 stages, 2 microbatches, bubble rate 0.3333\n"
@@ -60,16 +45,16 @@ TEST(ScheduleCommand, PrintsBubblesMemoryAndTheTimeline) {
 }
 
 TEST(ScheduleCommand, PrintsOneJsonObject) {
-  const Outcome outcome = run({"--kind", "zb_h2", "--stages", "8", "--microbatches", "24",
-                               "--times", "18.522,18.086,9.337,0.601", "--json"});
+  const CommandOutcome outcome = run({"--kind", "zb_h2", "--stages", "8", "--microbatches", "24",
+                                      "--times", "18.522,18.086,9.337,0.601", "--json"});
   ASSERT_EQ(outcome.code, 0) << outcome.error;
   const nlohmann::json object = nlohmann::json::parse(outcome.out);
   EXPECT_NEAR(object.at("bubble_rate").get<double>(), 0.1083, 0.00005);
   EXPECT_NEAR(object.at("makespan").get<double>(), 1236.63, 0.005);
   EXPECT_EQ(object.at("peak_activation_memory").get<std::vector<double>>(),
             (std::vector<double>{15, 14, 13, 12, 11, 10, 9, 8}));
-  const Outcome conservative = run({"--kind", "zb_h2", "--stages", "8", "--microbatches", "24",
-                                    "--weight-memory", "1", "--json"});
+  const CommandOutcome conservative = run({"--kind", "zb_h2", "--stages", "8", "--microbatches",
+                                           "24", "--weight-memory", "1", "--json"});
   EXPECT_EQ(nlohmann::json::parse(conservative.out)
                 .at("peak_activation_memory")
                 .get<std::vector<double>>(),
@@ -81,7 +66,7 @@ TEST(ScheduleCommand, SearchesWithinTheMemoryLimit) {
     arguments.insert(arguments.end(),
                      {"--kind", "auto", "--stages", "8", "--microbatches", "32", "--times",
                       "18.513,18.086,9.331,.626", "--json", "--memory-limit", limit});
-    const Outcome outcome = run(arguments);
+    const CommandOutcome outcome = run(arguments);
     EXPECT_EQ(outcome.code, 0) << outcome.error;
     return nlohmann::json::parse(outcome.out).at("bubble_rate").get<double>();
   };
@@ -95,12 +80,12 @@ TEST(ScheduleCommand, SearchesWithinTheMemoryLimit) {
 
 TEST(ScheduleCommand, WritesASchedulesFileThatItReadsAgain) {
   const std::string csv = temporary("written.csv"), svg = temporary("written.svg");
-  const Outcome written = run(
+  const CommandOutcome written = run(
       {"--kind=zb_v", "--stages=2", "--microbatches=4", "--json", "--csv=" + csv, "--svg=" + svg});
   ASSERT_EQ(written.code, 0) << written.error;
   EXPECT_THAT(contents(csv), StartsWith("placement,v\nF0.0,F1.0,"));
   EXPECT_THAT(contents(svg), StartsWith("<svg "));
-  const Outcome read = run({"--kind", csv, "--json"});
+  const CommandOutcome read = run({"--kind", csv, "--json"});
   ASSERT_EQ(read.code, 0) << read.error;
   EXPECT_EQ(nlohmann::json::parse(read.out).at("makespan"),
             nlohmann::json::parse(written.out).at("makespan"));
@@ -110,7 +95,7 @@ TEST(ScheduleCommand, WritesASchedulesFileThatItReadsAgain) {
 TEST(ScheduleCommand, GivesThePlaceOfAFaultInAFile) {
   const std::string path = temporary("faulty.csv");
   std::ofstream(path) << "F0,F0,BW0\n";
-  const Outcome outcome = run({"--kind", path});
+  const CommandOutcome outcome = run({"--kind", path});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_EQ(outcome.error, path + ":1:4: rank 0: F0 is doubled: pass 1 does it already");
 }
@@ -141,7 +126,7 @@ TEST(ScheduleCommand, RefusesWhatMakesNoSchedule) {
       {{"--kind", "1f1b", "--chunk", "1"}, "unknown argument '--chunk'; did you mean '--chunks'?"}};
   for (auto [arguments, message] : cases) {
     arguments.insert(arguments.end(), sizes.begin(), sizes.end());
-    const Outcome outcome = run(arguments);
+    const CommandOutcome outcome = run(arguments);
     EXPECT_EQ(outcome.code, 2) << message;
     EXPECT_THAT(outcome.error, StartsWith(message));
     EXPECT_EQ(outcome.out, "") << message;

@@ -2,11 +2,10 @@
 
 #include <array>
 
-#include "parallel/comm/threads.h"
 #include "tests/trainer/all_pairs.h"
 #include "tests/trainer/data_files.h"
+#include "tests/trainer/expect_parity.h"
 #include "trainer/recipe_load.h"
-#include "trainer/verify.h"
 
 // Every mesh trains as one process does: loss, every gradient and every updated parameter, in f64.
 // The suite Pairs has cells in which every two values of different axes meet; DISABLED_All the whole
@@ -77,16 +76,7 @@ TEST_P(Parity, TrainsAsOneProcess) {
       parse_recipe("r.yaml", recipe_text(c, folder.write("text.txt", prose()))).recipe;
   const int ranks =
       data_parallel[c[1]].replicate * data_parallel[c[1]].shard * tensor_parallel[c[2]].degree;
-  run_ranks(ranks, [&](Communicator& world) {
-    const Verification result = verify_training(recipe, world, {.steps = 5, .tolerance = 1e-10});
-    EXPECT_EQ(result.steps, 5);
-    EXPECT_GT(result.numbers, 1000000);
-    if (!result.first || world.rank() != 0) return;
-    const Difference& first = *result.first;
-    ADD_FAILURE() << first.what << " " << first.where << " of step " << first.step << " on rank "
-                  << first.rank << ": " << first.actual << ", not " << first.expected << " ("
-                  << first.error << ")";
-  });
+  expect_parity(recipe, ranks, 5, 1000000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pairs, Parity, ::testing::ValuesIn(cells_with_all_pairs(every_cell())),

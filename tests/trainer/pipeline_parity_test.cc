@@ -7,10 +7,10 @@
 #include "parallel/comm/threads.h"
 #include "tests/trainer/all_pairs.h"
 #include "tests/trainer/data_files.h"
+#include "tests/trainer/expect_parity.h"
 #include "trainer/recipe_load.h"
 #include "trainer/run_start.h"
 #include "trainer/trainer.h"
-#include "trainer/verify.h"
 
 // Every pipeline trains as one process does, in f64, and all schedules give the same bits. The suite
 // Pairs has cells in which every two values of different axes meet; DISABLED_All the whole product
@@ -122,16 +122,7 @@ TEST_P(PipelineParity, TrainsAsOneProcess) {
   const TestFolder folder;
   const Recipe recipe =
       parse_recipe("r.yaml", pipeline.recipe(folder.write("text.txt", prose()))).recipe;
-  run_ranks(pipeline.ranks(), [&](Communicator& world) {
-    const Verification result = verify_training(recipe, world, {.steps = 3, .tolerance = 1e-10});
-    EXPECT_EQ(result.steps, 3);
-    EXPECT_GT(result.numbers, 100000);
-    if (!result.first || world.rank() != 0) return;
-    const Difference& first = *result.first;
-    ADD_FAILURE() << first.what << " " << first.where << " of step " << first.step << " on rank "
-                  << first.rank << ": " << first.actual << ", not " << first.expected << " ("
-                  << first.error << ")";
-  });
+  expect_parity(recipe, pipeline.ranks(), 3, 100000);
 }
 
 TEST(PipelineAuto, MakesAnotherScheduleFromTheTimesOfTheSecondStep) {

@@ -8,7 +8,7 @@ namespace boostr {
 
 /// What one rank's time was spent on, in seconds.
 struct RankTimes {
-  double wall = 0;           ///< all of it
+  double wall = 0;           ///< all of it, by the clock of the steps
   double held_up = 0;        ///< its thread in communication, the pipeline's idle time included
   double pipeline_span = 0;  ///< from the first to the last of its passes
   double pipeline_work = 0;  ///< in passes

@@ -19,6 +19,7 @@ Throughput::Rates Throughput::take() {
   if (window_seconds_ > 0) {
     rates.tokens_per_second = static_cast<double>(window_tokens_) / window_seconds_;
     rates.seconds_per_step = window_seconds_ / static_cast<double>(window_steps_);
+    rates.steps = window_steps_;
     if (peak_flops_ > 0) rates.mfu = flops_per_token_ * rates.tokens_per_second / peak_flops_;
   }
   window_seconds_ = 0;

@@ -21,6 +21,7 @@ class Throughput {
     double tokens_per_second = 0;
     double mfu = 0;               ///< flops_per_token * tokens_per_second / peak_flops
     double seconds_per_step = 0;  ///< mean
+    std::int64_t steps = 0;
   };
   /// Since the last call; starts a new window.
   Rates take();

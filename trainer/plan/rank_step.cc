@@ -82,8 +82,7 @@ double RankStep::message_bytes() const {
 }
 
 void RankStep::step(const Watch& watch) {
-  for (const ParameterUnit& unit : pipeline_.share().units())
-    for (Parameter parameter : unit) parameter.zero_grad();
+  pipeline_.share().zero_grads();
   for (std::size_t i = 0; i < microbatches_.size(); ++i) microbatch(i, watch);
   watch({Piece::update, 0, 0}, [&] { update(); });
 }
