@@ -161,6 +161,9 @@ struct OptimizerSlice {
   Out master, exp_avg, exp_avg_sq, param;  ///< SGD keeps its momentum in exp_avg
   In grad;
   double lr = 0, weight_decay = 0;
+  /// Where set, the update reads the state there and leaves it as it is: all of it or none. Not for
+  /// LAMB.
+  In old_master = {}, old_exp_avg = {}, old_exp_avg_sq = {};
 };
 struct AdamWStep {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;

@@ -8,6 +8,14 @@ namespace {
 /// Whether an optional or required view is a vector of n elements.
 bool fits(const In& view, std::int64_t n) { return !view || view.shape == Shape{n}; }
 
+/// Throws if a slice has a part of its old state without the others.
+void check_old_state(const OptimizerSlice& slice) {
+  const bool complete = !slice.old_master || (bool(slice.old_exp_avg) == bool(slice.exp_avg) &&
+                                              bool(slice.old_exp_avg_sq) == bool(slice.exp_avg_sq));
+  expect(complete && (slice.old_master || (!slice.old_exp_avg && !slice.old_exp_avg_sq)),
+         "optimizer: a slice has a part of its old state only");
+}
+
 /// Throws unless every slice has its gradient and the first `moments` of its two moments.
 void check(std::span<const OptimizerSlice> slices, int moments) {
   for (const OptimizerSlice& slice : slices) {
@@ -16,7 +24,8 @@ void check(std::span<const OptimizerSlice> slices, int moments) {
     expect(slice.master.shape == Shape{n} && (acc == DType::f32 || acc == DType::f64),
            "optimizer: the master weights are ", acc, " of shape ", slice.master.shape,
            ", expected f32 or f64 of one dimension");
-    for (const In& view : {In(slice.exp_avg), In(slice.exp_avg_sq), slice.grad})
+    for (const In& view : {In(slice.exp_avg), In(slice.exp_avg_sq), slice.grad, slice.old_master,
+                           slice.old_exp_avg, slice.old_exp_avg_sq})
       expect(fits(view, n) && (!view || view.dtype == acc), "optimizer: beside ", n,
              " master weights of ", acc, " stands a view of ", view.dtype, " of shape ",
              view.shape);
@@ -25,7 +34,13 @@ void check(std::span<const OptimizerSlice> slices, int moments) {
     const bool complete = n == 0 || (slice.grad && (moments < 1 || slice.exp_avg) &&
                                      (moments < 2 || slice.exp_avg_sq));
     expect(complete, "optimizer: a slice lacks its gradient or a moment");
+    check_old_state(slice);
   }
+}
+
+void check_in_place(std::span<const OptimizerSlice> slices) {
+  for (const OptimizerSlice& slice : slices)
+    expect(!slice.old_master, "lamb: the state is updated in place");
 }
 
 }  // namespace
@@ -38,6 +53,7 @@ void adamw_step(std::span<const OptimizerSlice> slices, const AdamWStep& step, D
 std::vector<LambNorms> lamb_moments(std::span<const OptimizerSlice> slices, const AdamWStep& step,
                                     Device device) {
   check(slices, 2);
+  check_in_place(slices);
   std::int64_t chunks = 0;
   for (const OptimizerSlice& slice : slices) chunks += num_norm_chunks(slice.master.shape.numel());
   const Tensor norms = Tensor::empty({2 * chunks}, DType::f64, device);
@@ -52,6 +68,7 @@ std::vector<LambNorms> lamb_moments(std::span<const OptimizerSlice> slices, cons
 void lamb_apply(std::span<const OptimizerSlice> slices, const AdamWStep& step,
                 std::span<const double> trust, Device device) {
   check(slices, 2);
+  check_in_place(slices);
   expect(trust.size() == slices.size(), "lamb_apply: ", trust.size(), " trust ratios for ",
          slices.size(), " slices");
   kernels(device).lamb_apply(current_stream(device), slices, step, trust);

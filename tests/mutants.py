@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # name, file, what it says, what the mutant says, the tests that should notice (a regular expression)
 MUTANTS = [
     ("loss_scaled_once_per_rank", "trainer/trainer.cc",
-     "const double scale = report.loss_scale / std::max(tokens, 1.0);",
-     "const double scale = report.loss_scale / std::max(tokens, 1.0) / mesh_.dp().size();", "Parity"),
+     "const double targets = std::max(tokens, 1.0);",
+     "const double targets = std::max(tokens, 1.0) * mesh_.dp().size();", "Parity"),
     ("loss_scaled_by_this_ranks_tokens", "trainer/trainer.cc",
      "const double tokens = all_ranks_sum(mesh_.dp(), static_cast<double>(batch.num_targets));",
      "const double tokens = static_cast<double>(batch.num_targets);", "Parity"),
@@ -71,8 +71,8 @@ MUTANTS = [
      "while (run.due.erase({chunk, next}) > 0) {", "while (!run.due.empty()) {\n    next = run.due.begin()->second;\n"
      "    run.due.erase(run.due.begin());", "Pipeline"),
     ("loss_scaled_once_per_stage", "trainer/trainer.cc",
-     "const double scale = report.loss_scale / std::max(tokens, 1.0);",
-     "const double scale = report.loss_scale / std::max(tokens, 1.0) / mesh_.pp().size();", "PipelineParity"),
+     "const double targets = std::max(tokens, 1.0);",
+     "const double targets = std::max(tokens, 1.0) * mesh_.pp().size();", "PipelineParity"),
     ("tied_embedding_summed_on_one_side", "parallel/pipeline/tied_parameter.cc",
      "    copy_into(last[i], first[i]);\n", "", "PipelineParity"),
     ("tied_embedding_not_summed_between_stages", "parallel/pipeline/tied_parameter.cc",
@@ -84,6 +84,14 @@ MUTANTS = [
      "  if (auto found = run.incoming.find(position + (next ? 1 : 0)); found != run.incoming.end()) {",
      "Pipeline"),
     ("copies_of_the_head_count_in_the_norm", "models/llama.cc", "  shard.copy = 1;\n", "", "PipelineParity"),
+    ("trial_never_judged", "trainer/trainer.cc",
+     "  if (clip_factor(open_->report) != 1.0) return false;\n", "", "PostValidation"),
+    ("undo_keeps_the_update", "trainer/optimizer.cc",
+     "  std::swap(state_, other_);\n  write_parameters();", "  write_parameters();", "PostValidation"),
+    ("undo_keeps_the_rounded_weights", "trainer/optimizer.cc",
+     "  std::swap(state_, other_);\n  write_parameters();", "  std::swap(state_, other_);", "PostValidation"),
+    ("loss_scale_of_the_step_before", "trainer/trainer.cc",
+     "  if (open_) scaler.update(true);\n", "", "PostValidation"),
 ]
 
 

@@ -1,20 +1,13 @@
 #include "trainer/agreement.h"
 
+#include "parallel/comm/reduced_numbers.h"
+
 namespace boostr {
-namespace {
-
-double reduced(Communicator& group, double value, ReduceOp op) {
-  group.all_reduce(Out{&value, DType::f64, Shape{1}}, op).wait();
-  return value;
-}
-
-}  // namespace
-
 double all_ranks_sum(Communicator& group, double value) {
-  return reduced(group, value, ReduceOp::sum);
+  return ReducedNumbers(group, {value}).wait().front();
 }
 double all_ranks_max(Communicator& group, double value) {
-  return reduced(group, value, ReduceOp::max);
+  return ReducedNumbers(group, {value}, ReduceOp::max).wait().front();
 }
 
 }  // namespace boostr

@@ -41,8 +41,11 @@ void require_groups_match(const OptimizerSection& section, std::span<const std::
 
 namespace {
 
-bool has_own_master(const Parameter& parameter) {
-  return parameter.dtype() != accumulator_of(parameter.dtype());
+/// Makes the update read the state `old` and leave it as it is.
+void read_from(OptimizerSlice& slice, const Optimizer::SliceState& old) {
+  slice.old_master = old.master.in();
+  if (old.exp_avg.defined()) slice.old_exp_avg = old.exp_avg.in();
+  if (old.exp_avg_sq.defined()) slice.old_exp_avg_sq = old.exp_avg_sq.in();
 }
 
 /// State that a pass over offloaded slices brings into memory before it lets go, in bytes.
@@ -50,10 +53,23 @@ constexpr std::int64_t batch_bytes = std::int64_t{256} << 20;
 
 }  // namespace
 
-Tensor Optimizer::state_zeros(const OwnedSlice& slice) const {
+bool Optimizer::has_own_master(const OwnedSlice& slice) const {
+  return section_.post_validation ||
+         slice.parameter.dtype() != accumulator_of(slice.parameter.dtype());
+}
+
+Optimizer::SliceState Optimizer::zero_state(const OwnedSlice& slice) const {
   const DType dtype = accumulator_of(slice.parameter.dtype());
-  return offload_path_.empty() ? Tensor::zeros({slice.numel}, dtype)
-                               : mapped_zeros(offload_path_, slice.numel, dtype);
+  const auto zeros = [&] {
+    return offload_path_.empty() ? Tensor::zeros({slice.numel}, dtype)
+                                 : mapped_zeros(offload_path_, slice.numel, dtype);
+  };
+  SliceState state;
+  state.slice = slice;
+  state.master = has_own_master(slice) ? zeros() : slice.value;
+  if (section_.name != "SGD" || section_.momentum != 0) state.exp_avg = zeros();
+  if (section_.name != "SGD") state.exp_avg_sq = zeros();
+  return state;
 }
 
 Optimizer::Optimizer(const OptimizerSection& section, const Zero& zero, std::string offload_path)
@@ -64,12 +80,8 @@ Optimizer::Optimizer(const OptimizerSection& section, const Zero& zero, std::str
         group_settings(section, slice.parameter.name(), slice.parameter.global_shape().num_dims());
     lr_factors_.push_back(settings.lr_factor);
     weight_decays_.push_back(settings.weight_decay);
-    SliceState state;
-    state.master = has_own_master(slice.parameter) ? state_zeros(slice) : slice.value;
-    if (section.name != "SGD" || section.momentum != 0) state.exp_avg = state_zeros(slice);
-    if (section.name != "SGD") state.exp_avg_sq = state_zeros(slice);
-    state.slice = slice;
-    state_.push_back(std::move(state));
+    state_.push_back(zero_state(slice));
+    if (section.post_validation) other_.push_back(zero_state(slice));
   }
 }
 
@@ -79,7 +91,7 @@ OptimizerSlice Optimizer::slice_views(std::size_t index, double lr) const {
   slice.master = state.master.out();
   if (state.exp_avg.defined()) slice.exp_avg = state.exp_avg.out();
   if (state.exp_avg_sq.defined()) slice.exp_avg_sq = state.exp_avg_sq.out();
-  if (has_own_master(state.slice.parameter)) slice.param = state.slice.value.out();
+  if (has_own_master(state.slice)) slice.param = state.slice.value.out();
   slice.grad = state.slice.grad.in();
   slice.lr = lr * lr_factors_[index];
   slice.weight_decay = weight_decays_[index];
@@ -107,23 +119,44 @@ void Optimizer::in_batches(
 
 void Optimizer::let_go(std::size_t first, std::size_t count) const {
   for (const SliceState& state : std::span(state_).subspan(first, count)) {
-    if (has_own_master(state.slice.parameter)) boostr::let_go(state.master);
+    if (has_own_master(state.slice)) boostr::let_go(state.master);
     if (state.exp_avg.defined()) boostr::let_go(state.exp_avg);
     if (state.exp_avg_sq.defined()) boostr::let_go(state.exp_avg_sq);
   }
 }
 
+AdamWStep Optimizer::adam_step(std::int64_t step, double grad_factor) const {
+  return {section_.betas[0], section_.betas[1], section_.eps, grad_factor, step};
+}
+
+void Optimizer::update(std::span<const OptimizerSlice> slices, std::int64_t step,
+                       double grad_factor) const {
+  if (section_.name == "AdamW") return adamw_step(slices, adam_step(step, grad_factor));
+  expect(section_.name == "SGD", "optimizer '", section_.name, "' has no update in one pass");
+  sgd_step(slices, SgdStep{section_.momentum, section_.nesterov, grad_factor, step});
+}
+
 void Optimizer::step(std::int64_t step, double lr_factor, double grad_factor) {
-  const AdamWStep adam{section_.betas[0], section_.betas[1], section_.eps, grad_factor, step};
-  if (section_.name == "LAMB") return lamb_step(lr_factor, adam);
-  const bool is_adamw = section_.name == "AdamW";
-  expect(is_adamw || section_.name == "SGD", "unknown optimizer '", section_.name, "'");
+  if (section_.name == "LAMB") return lamb_step(lr_factor, adam_step(step, grad_factor));
   in_batches(lr_factor, [&](std::size_t, std::span<const OptimizerSlice> slices) {
-    if (is_adamw)
-      adamw_step(slices, adam);
-    else
-      sgd_step(slices, SgdStep{section_.momentum, section_.nesterov, grad_factor, step});
+    update(slices, step, grad_factor);
   });
+}
+
+void Optimizer::step_on_trial(std::int64_t step, double lr_factor, double grad_factor) {
+  expect(section_.post_validation, "an optimizer that keeps its state once cannot go back");
+  std::swap(state_, other_);
+  std::vector<OptimizerSlice> out_of_place;
+  in_batches(lr_factor, [&](std::size_t first, std::span<const OptimizerSlice> slices) {
+    out_of_place.assign(slices.begin(), slices.end());
+    for (std::size_t i = 0; i < slices.size(); ++i) read_from(out_of_place[i], other_[first + i]);
+    update(out_of_place, step, grad_factor);
+  });
+}
+
+void Optimizer::undo() {
+  std::swap(state_, other_);
+  write_parameters();
 }
 
 void Optimizer::lamb_step(double lr_factor, const AdamWStep& step) {
@@ -151,22 +184,21 @@ std::vector<double> Optimizer::lamb_trust(std::span<const double> chunks) const 
   return trust;
 }
 
-double Optimizer::grad_norm(double grad_factor) const {
-  const std::vector<double> squares = squared_grad_norms(grad_factor);
+double total_norm(std::span<const double> squares) {
   return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }
 
-std::vector<double> Optimizer::squared_grad_norms(double grad_factor) const {
+ReducedNumbers Optimizer::squared_grad_norms(double grad_factor) const {
   std::vector<double> chunks;
   for (const SliceState& state : state_)
     std::ranges::copy(sum_of_squares_partials(state.slice.grad, grad_factor),
                       std::back_inserter(chunks));
-  return sums_.per_parameter(chunks);
+  return sums_.start(chunks);
 }
 
 void Optimizer::write_parameters() {
   for (const SliceState& state : state_)
-    if (has_own_master(state.slice.parameter)) copy_into(state.slice.value, state.master);
+    if (has_own_master(state.slice)) copy_into(state.slice.value, state.master);
   if (!offload_path_.empty()) let_go(0, state_.size());
 }
 

@@ -12,6 +12,9 @@
 
 namespace boostr {
 
+/// The norm of all parameters of which `squares` has each one's squared norm.
+double total_norm(std::span<const double> squares);
+
 /// Master weights and moments of the owned slices, and the update rule: AdamW, LAMB or SGD, one
 /// fused pass over all tensors (LAMB two). Masters are of the accumulator type; where the compute
 /// type is that already the parameter itself is the master, otherwise the pass also writes the
@@ -19,7 +22,7 @@ namespace boostr {
 class Optimizer {
  public:
   /// Allocates the state (moments zero, masters uninitialised) of what `zero`, which must outlive
-  /// it, says this rank updates.
+  /// it, says this rank updates; twice with section.post_validation.
   /// With `offload_path` the state lies in files there (see mapped_zeros), and in memory only about
   /// a slice at a time.
   Optimizer(const OptimizerSection& section, const Zero& zero, std::string offload_path = "");
@@ -27,12 +30,19 @@ class Optimizer {
   /// Collective: one update with learning rate section.lr * lr_factor; every gradient is multiplied by
   /// `grad_factor` first. `step` counts from 1.
   void step(std::int64_t step, double lr_factor, double grad_factor);
+  /// The same with section.post_validation (AdamW, SGD), and not collective: the state as it was is
+  /// kept, until the next update.
+  void step_on_trial(std::int64_t step, double lr_factor, double grad_factor);
+  /// Brings the state of before that back, to the bit, and the parameters' values with it.
+  void undo();
 
-  /// L2 norm of grad_factor * the gradients of all parameters on all ranks, from fixed-order sums
-  /// over fixed chunks of each parameter. Collective.
-  double grad_norm(double grad_factor) const;
-  /// The squares that it adds up: of each whole parameter, in order of use. Collective.
-  std::vector<double> squared_grad_norms(double grad_factor) const;
+  /// The squared L2 norm of grad_factor * the gradient of each whole parameter, in order of use, from
+  /// fixed-order sums over fixed chunks. Collective.
+  ReducedNumbers squared_grad_norms(double grad_factor) const;
+  /// L2 norm of grad_factor * the gradients of all parameters on all ranks. Collective.
+  double grad_norm(double grad_factor) const {
+    return total_norm(squared_grad_norms(grad_factor).wait());
+  }
 
   /// What a checkpoint holds of slice i: master, exp_avg, exp_avg_sq (undefined where the rule
   /// keeps none), flat.
@@ -47,8 +57,12 @@ class Optimizer {
   void write_parameters();
 
  private:
-  Tensor state_zeros(const OwnedSlice& slice) const;
+  SliceState zero_state(const OwnedSlice& slice) const;
   OptimizerSlice slice_views(std::size_t index, double lr) const;
+  bool has_own_master(const OwnedSlice& slice) const;
+  AdamWStep adam_step(std::int64_t step, double grad_factor) const;
+  /// AdamW or SGD over slices.
+  void update(std::span<const OptimizerSlice> slices, std::int64_t step, double grad_factor) const;
   /// Slices of one pass, and what follows it: all, or some whose state is let go afterwards.
   void in_batches(
       double lr_factor,
@@ -64,6 +78,7 @@ class Optimizer {
   std::string offload_path_;
   const ChunkSums& sums_;
   std::vector<SliceState> state_;
+  std::vector<SliceState> other_;  ///< with post_validation: of before, or for the next trial
   std::vector<double> lr_factors_, weight_decays_;
 };
 

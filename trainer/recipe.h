@@ -55,6 +55,7 @@ struct OptimizerSection {
   double momentum = 0.9;          ///< SGD
   bool nesterov = false;          ///< SGD
   double max_trust_ratio = 10.0;  ///< LAMB
+  bool post_validation = false;   ///< update before the gradient norm is known
   std::vector<ParameterGroup> groups;
   friend bool operator==(const OptimizerSection&, const OptimizerSection&) = default;
 };

@@ -121,6 +121,12 @@ void fields(C& c, auto&& field) {
          .applies = c.name == "LAMB",
          .applies_if = "name is LAMB"},
         c.max_trust_ratio);
+  field({.key = "post_validation",
+         .doc = "update before the gradient norm is known and take back what it forbids; keeps the "
+                "state twice",
+         .applies = c.name != "LAMB",
+         .applies_if = "name is AdamW or SGD"},
+        c.post_validation);
   field({.key = "groups", .doc = "other settings for parameters chosen by name"}, c.groups);
 }
 

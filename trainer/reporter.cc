@@ -48,7 +48,7 @@ RankTimes Reporter::times_until_now(const PipelineRunner::Times& pipeline) const
 }
 
 void Reporter::begin_step(const PipelineRunner::Times& pipeline) {
-  at_begin_ = times_until_now(pipeline);
+  if (open_steps_++ == 0) at_begin_ = times_until_now(pipeline);
   throughput_.begin_step();
 }
 
@@ -80,7 +80,10 @@ MetricsRow Reporter::make_row(const StepReport& report) {
 void Reporter::end_step(const StepReport& report, const PipelineRunner::Times& pipeline,
                         bool logged) {
   throughput_.end_step(report.tokens);
-  window_ += times_until_now(pipeline) - at_begin_;
+  const RankTimes now = times_until_now(pipeline);
+  window_ += now - at_begin_;
+  at_begin_ = now;
+  --open_steps_;
   if (first_step_ == 0) {
     first_step_ = report.step;
     first_loss_ = report.loss;
@@ -97,6 +100,7 @@ void Reporter::end_step(const StepReport& report, const PipelineRunner::Times& p
     say(fmt::format("step {}: a gradient is not finite; the update was skipped (loss scale {})",
                     report.step, report.loss_scale));
   }
+  if (report.redone) event("update_redone", report.step, "{}");
   if (!logged) return console_.advance(report.step, report.loss, eta(report.step));
   const MetricsRow row = make_row(report);
   if (!log_) return;

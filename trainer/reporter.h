@@ -34,7 +34,7 @@ class Reporter {
 
   /// `pipeline`: this rank's times so far.
   void begin_step(const PipelineRunner::Times& pipeline);
-  /// Collective. `logged`: this step has a row.
+  /// Collective. `logged`: this step has a row. The next one may have begun.
   void end_step(const StepReport& report, const PipelineRunner::Times& pipeline, bool logged);
   /// Collective: what memory is for, on the rank that holds most of each.
   void memory(std::int64_t step);
@@ -56,7 +56,8 @@ class Reporter {
   Setup setup_;
   Console console_;
   Throughput throughput_;
-  RankTimes at_begin_;                              ///< of the step
+  RankTimes at_begin_;  ///< of the step, or at the end of the one before if that came later
+  int open_steps_ = 0;
   RankTimes window_;                                ///< since the last row
   std::unique_ptr<MetricsLog> log_;                 ///< rank 0 only
   std::unique_ptr<TensorBoardWriter> tensorboard_;  ///< rank 0 only

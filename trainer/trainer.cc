@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "models/build.h"
 #include "trainer/agreement.h"
@@ -43,7 +44,8 @@ Trainer::Trainer(const Recipe& recipe, Mesh& mesh, const Dataset& dataset)
       loss_scaler_(compute_, recipe.precision.initial_loss_scale,
                    recipe.precision.loss_scale_window),
       loader_(std::make_unique<BatchLoader>(
-          dataset, start_cursor(dataset.shares(), recipe.training.seed), rank_slice())) {
+          dataset, start_cursor(dataset.shares(), recipe.training.seed), rank_slice())),
+      trusts_gradients_(recipe.training.max_norm <= 0) {
   require_groups_match(recipe.optimizer, names_of(pipeline_->share().all));
   zero_ = std::make_unique<Zero>(
       pipeline_->share(), DataParallelGroups{mesh.shard(), mesh.replicate()}, mesh.model(),
@@ -65,45 +67,111 @@ void Trainer::initialize() {
   zero_->gather_parameters();
 }
 
-double Trainer::sum_over_batch(double value) {
-  return all_ranks_sum(mesh_.pp(), all_ranks_sum(mesh_.dp(), value));
+ReducedNumbers Trainer::sum_over_batch(double value) {
+  return {mesh_.pp(), {all_ranks_sum(mesh_.dp(), value)}};
 }
 
-StepReport Trainer::step(const Batch& batch) {
+StepReport Trainer::step() {
+  StepReport last;
+  const Settled keep = [&](const StepReport& report) { last = report; };
+  advance(next_batch(), keep);
+  settle(keep);
+  return last;
+}
+
+std::int64_t Trainer::advance(const Batch& batch, const Settled& settled) {
   const double tokens = all_ranks_sum(mesh_.dp(), static_cast<double>(batch.num_targets));
   StepReport report;
   report.step = step_ + 1;
   report.tokens = static_cast<std::int64_t>(tokens);
-  report.loss_scale = loss_scaler_.scale();
+  report.loss_scale = expected_loss_scale();
   report.lr = recipe_.optimizer.lr * lr_schedule_.factor(report.step);
+  pipeline_->share().zero_grads();
   // The mean over the global batch: every rank divides by the same count, so gradients only need to
   // be summed.
-  const double scale = report.loss_scale / std::max(tokens, 1.0);
-  pipeline_->share().zero_grads();
-  const double loss = pipeline_->train(batch, scale, *zero_);
-  report.loss = without_sign_if_nan(sum_over_batch(loss) / report.loss_scale);
-  report.grad_norm = without_sign_if_nan(optimizer_->grad_norm(1.0 / report.loss_scale));
-  apply(report, loss);
+  const double targets = std::max(tokens, 1.0);
+  std::optional<double> loss =
+      pipeline_->train(batch, report.loss_scale / targets, *zero_, [&] { return stands(settled); });
+  if (!loss) {
+    settle(settled);
+    report.loss_scale = loss_scaler_.scale();
+    loss = pipeline_->train(batch, report.loss_scale / targets, *zero_);
+  }
+  open(report, loss.value());
+  if (!open_->updated) settle(settled);
+  return report.tokens;
+}
+
+void Trainer::open(const StepReport& report, double loss) {
   step_ = report.step;
-  return report;
+  ReducedNumbers total_loss = sum_over_batch(loss);
+  ReducedNumbers squared_norms = optimizer_->squared_grad_norms(1.0 / report.loss_scale);
+  open_.emplace(report, loss, std::move(total_loss), std::move(squared_norms));
+  if (!recipe_.optimizer.post_validation || !trusts_gradients_) return;
+  optimizer_->step_on_trial(report.step, lr_schedule_.factor(report.step), 1.0 / report.loss_scale);
+  zero_->gather_parameters();
+  open_->updated = true;
+}
+
+void Trainer::complete(OpenStep& step) {
+  StepReport& report = step.report;
+  report.loss = without_sign_if_nan(step.total_loss.wait().front() / report.loss_scale);
+  report.grad_norm = without_sign_if_nan(total_norm(step.squared_norms.wait()));
+}
+
+std::optional<double> Trainer::clip_factor(const StepReport& report) const {
+  if (!std::isfinite(report.loss) || !std::isfinite(report.grad_norm)) return std::nullopt;
+  const double max_norm = recipe_.training.max_norm;
+  return max_norm > 0 ? std::min(1.0, max_norm / (report.grad_norm + 1e-6)) : 1.0;
+}
+
+double Trainer::expected_loss_scale() const {
+  LossScaler scaler = loss_scaler_;
+  if (open_) scaler.update(true);
+  return scaler.scale();
+}
+
+bool Trainer::stands(const Settled& settled) {
+  if (!open_) return true;
+  complete(*open_);
+  if (clip_factor(open_->report) != 1.0) return false;
+  loss_scaler_.update(true);
+  const StepReport report = open_->report;
+  open_.reset();
+  settled(report);
+  return true;
+}
+
+void Trainer::settle(const Settled& settled) {
+  if (!open_) return;
+  if (open_->updated && stands(settled)) return;
+  complete(*open_);
+  StepReport report = open_->report;
+  if (open_->updated) {
+    optimizer_->undo();
+    zero_->gather_parameters();
+    report.redone = true;
+  }
+  apply(report, open_->loss);
+  open_.reset();
+  settled(report);
 }
 
 void Trainer::apply(StepReport& report, double loss) {
-  const bool finite = std::isfinite(report.loss) && std::isfinite(report.grad_norm);
-  const bool scale_lowered = loss_scaler_.update(finite);
-  if (!finite) {
-    report.skipped = scale_lowered || recipe_.training.non_finite == "skip";
-    if (report.skipped) return;
-    throw Error(ExitCode::numeric,
-                text("step ", report.step, ": loss ", report.loss, ", gradient norm ",
-                     report.grad_norm, " is not finite: ", source_of_non_finite(loss),
-                     "; the weights are as before this step. Lower optimizer.lr, check the data, "
-                     "or set training.non_finite: skip"));
+  const std::optional<double> clip = clip_factor(report);
+  const bool scale_lowered = loss_scaler_.update(clip.has_value());
+  trusts_gradients_ = clip == 1.0;
+  if (clip) {
+    optimizer_->step(report.step, lr_schedule_.factor(report.step), *clip / report.loss_scale);
+    return zero_->gather_parameters();
   }
-  const double max_norm = recipe_.training.max_norm;
-  const double clip = max_norm > 0 ? std::min(1.0, max_norm / (report.grad_norm + 1e-6)) : 1.0;
-  optimizer_->step(report.step, lr_schedule_.factor(report.step), clip / report.loss_scale);
-  zero_->gather_parameters();
+  report.skipped = scale_lowered || recipe_.training.non_finite == "skip";
+  if (report.skipped) return;
+  throw Error(ExitCode::numeric,
+              text("step ", report.step, ": loss ", report.loss, ", gradient norm ",
+                   report.grad_norm, " is not finite: ", source_of_non_finite(loss),
+                   "; the weights are as before this step. Lower optimizer.lr, check the data, "
+                   "or set training.non_finite: skip"));
 }
 
 std::string Trainer::source_of_non_finite(double loss) const {
@@ -118,7 +186,8 @@ std::string Trainer::source_of_non_finite(double loss) const {
   for (const double rank : ranks)
     if (rank >= 0 && int(rank) % mesh_.tp().size() == 0)
       source += text(source.empty() ? "the loss of rank " : ", ", rank);
-  const std::vector<double> squares = optimizer_->squared_grad_norms(1.0);
+  ReducedNumbers norms = optimizer_->squared_grad_norms(1.0);
+  const std::vector<double>& squares = norms.wait();
   std::vector<std::string> names;
   for (std::size_t i = 0; i < squares.size(); ++i)
     if (!std::isfinite(squares[i])) names.push_back(pipeline_->share().all[i].name());
@@ -129,6 +198,7 @@ std::string Trainer::source_of_non_finite(double loss) const {
 }
 
 ValidationReport Trainer::validate() {
+  expect(!open_, "step ", step_, " is not settled");
   const std::int64_t batches =
       std::min(dataset_.num_validation_batches(recipe_.training.global_batch_size),
                recipe_.training.validation_batches);
@@ -138,7 +208,7 @@ ValidationReport Trainer::validate() {
     loss += pipeline_->evaluate(batch);
     tokens += static_cast<double>(batch.num_targets);
   }
-  loss = sum_over_batch(loss);
+  loss = sum_over_batch(loss).wait().front();
   tokens = all_ranks_sum(mesh_.dp(), tokens);
   return {loss / std::max(tokens, 1.0), static_cast<std::int64_t>(tokens)};
 }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,7 @@ struct StepReport {
   double lr = 0;
   double loss_scale = 1;    ///< that the gradients were computed with
   bool skipped = false;     ///< a non-finite loss or gradient: no update was made
+  bool redone = false;      ///< the update on trial was taken back
   std::int64_t tokens = 0;  ///< targets of the global batch
 };
 
@@ -48,10 +51,20 @@ class Trainer {
 
   /// One optimizer step on the next global batch. Throws Error(numeric) on every rank alike if the
   /// loss or a gradient is not finite and training.non_finite is `stop`.
-  StepReport step() { return step(next_batch()); }
-  /// Its two halves: this rank's part of the next global batch, and the step on it.
+  StepReport step();
+
+  /// A step in pieces: this rank's part of the next global batch, the work on it, and what came of
+  /// it. With optimizer.post_validation a step may be settled only within advance() of the next one,
+  /// when the pipeline is filled: until then its update is on trial, and wrong if the gradient had to
+  /// be clipped or was not finite; it is then taken back, to the bit, and made anew.
   Batch next_batch() { return loader_->next(); }
-  StepReport step(const Batch& batch);
+  /// Called when a step has been settled, with all ranks.
+  using Settled = std::function<void(const StepReport&)>;
+  /// Returns the targets of the global batch.
+  std::int64_t advance(const Batch& batch, const Settled& settled);
+  /// The last step, unless it is settled. Before whatever else is asked of the trainer.
+  void settle(const Settled& settled);
+
   /// Mean loss over the validation samples, at most training.validation_batches global batches.
   ValidationReport validate();
 
@@ -76,8 +89,27 @@ class Trainer {
 
  private:
   void initialize();
+  /// A step whose gradients are there.
+  struct OpenStep {
+    StepReport report;
+    double loss = 0;       ///< this rank's, scaled
+    ReducedNumbers total_loss;  ///< scaled
+    ReducedNumbers squared_norms;
+    bool updated = false;  ///< on trial, as if the gradient were fine
+  };
+
   /// Of what each rank has of the global batch's loss.
-  double sum_over_batch(double value);
+  ReducedNumbers sum_over_batch(double value);
+  void open(const StepReport& report, double loss);
+  /// Waits for what the ranks' numbers come to.
+  void complete(OpenStep& step);
+  /// What the gradients are to be multiplied with, beside the loss scale; nothing if they are not
+  /// finite.
+  std::optional<double> clip_factor(const StepReport& report) const;
+  /// Whether the open step, if there is one, was right to update; settles it then.
+  bool stands(const Settled& settled);
+  /// The loss scale of the next step, as far as is known.
+  double expected_loss_scale() const;
   /// Clips and updates, or skips the step; `loss` is this rank's.
   void apply(StepReport& report, double loss);
   /// Where numbers that are not finite came from, for people; `loss` is this rank's. Collective.
@@ -97,6 +129,8 @@ class Trainer {
   LossScaler loss_scaler_;
   std::unique_ptr<BatchLoader> loader_;
   std::int64_t step_ = 0;
+  std::optional<OpenStep> open_;
+  bool trusts_gradients_;  ///< the last ones were finite and not clipped, or would never be
 };
 
 }  // namespace boostr

@@ -81,6 +81,7 @@ std::vector<CheckpointTensor> Trainer::checkpoint_tensors() const {
 }
 
 TrainingState Trainer::training_state() const {
+  expect(!open_, "step ", step_, " is not settled");
   TrainingState state;
   state.step = step_;
   state.loss_scale = loss_scaler_.state().scale;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -36,8 +37,10 @@ class TrainingPipeline {
 
   /// Forward and backward of this rank's chunks over the batch's microbatches, and the reduction of
   /// their gradients. Returns scale * the sum of the batch's cross entropies on the rank that holds
-  /// the head, 0 on the others. Collective.
-  double train(const Batch& batch, double scale, Zero& zero);
+  /// the head, 0 on the others; nothing if `may_go_on`, which is asked when the pipeline is filled
+  /// and no gradient was touched yet, says on all ranks that it was in vain. Collective.
+  std::optional<double> train(const Batch& batch, double scale, Zero& zero,
+                              const std::function<bool()>& may_go_on = {});
   /// The last part of it.
   void reduce_gradients(Zero& zero) const;
   /// Forward alone: the sum of the cross entropies likewise.
@@ -59,6 +62,7 @@ class TrainingPipeline {
   std::int64_t rows_;  ///< of a microbatch
   PipelineLayout layout_;
   Schedule forwards_;
+  std::vector<std::size_t> warm_up_;  ///< of the schedule
   std::vector<ModelPart> held_;
   ModelShare share_;
   std::optional<TiedParameter> tied_;

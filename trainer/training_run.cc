@@ -56,9 +56,8 @@ ExitCode TrainingRun::train() {
   start_reporting();
   while (!finished()) {
     one_step();
-    const Wishes wishes = agree();
-    between_steps(wishes);
-    if (wishes.stop && !finished()) return stop_early();
+    between_steps();
+    if (wishes_.stop && !finished()) return stop_early();
   }
   end();
   return ExitCode::ok;
@@ -113,15 +112,24 @@ void TrainingRun::one_step() {
   reporter_->begin_step(trainer_->pipeline().runner().times());
   const Clock::time_point begin = Clock::now();
   world_.set_timeout(timeout_.in_step());
-  const StepReport report = trainer_->step();
+  trainer_->advance(trainer_->next_batch(), [this](const StepReport& report) { settled(report); });
   world_.set_timeout(timeout_.between_steps());
   timeout_.step_took(Clock::now() - begin);
-  const bool logged = report.step % recipe_.metrics.interval == 0 || finished();
-  reporter_->end_step(report, trainer_->pipeline().runner().times(), logged);
-  if (++steps_of_this_process_ == 2) reporter_->memory(report.step);
 }
 
-TrainingRun::Wishes TrainingRun::agree() {
+void TrainingRun::settle() {
+  trainer_->settle([this](const StepReport& report) { settled(report); });
+}
+
+void TrainingRun::settled(const StepReport& report) {
+  const bool logged =
+      report.step % recipe_.metrics.interval == 0 || report.step >= recipe_.training.steps;
+  reporter_->end_step(report, trainer_->pipeline().runner().times(), logged);
+  if (++steps_of_this_process_ == 2) reporter_->memory(report.step);
+  agree();
+}
+
+void TrainingRun::agree() {
   const SignalRequests requests = signal_requests();
   const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
   const bool time_is_up = recipe_.training.exit_after > 0 && seconds >= recipe_.training.exit_after;
@@ -131,17 +139,22 @@ TrainingRun::Wishes TrainingRun::agree() {
       (requests.stop != 0 || time_is_up ? 1.0 : 0.0) + (requests.save ? save_unit : 0.0);
   const double sum = all_ranks_sum(world_, mine);
   if (requests.save) clear_save_request();
-  return {std::fmod(sum, save_unit) > 0, sum >= save_unit};
+  wishes_.stop = wishes_.stop || std::fmod(sum, save_unit) > 0;
+  wishes_.save = wishes_.save || sum >= save_unit;
 }
 
-void TrainingRun::between_steps(const Wishes& wishes) {
+void TrainingRun::between_steps() {
   const std::int64_t step = trainer_->steps_done();
+  const auto is_due = [&](std::int64_t interval) { return interval > 0 && step % interval == 0; };
+  const bool save_is_due = is_due(recipe_.checkpoint.interval) || finished();
+  const bool validation_is_due = is_due(recipe_.training.validation_interval);
+  if (save_is_due || validation_is_due || wishes_.save || wishes_.stop) settle();
   if (checkpointing_->enabled()) {
     checkpointing_->poll();
-    if (step % recipe_.checkpoint.interval == 0 || finished() || wishes.save || wishes.stop) save();
+    if (save_is_due || wishes_.save || wishes_.stop) save();
   }
-  const std::int64_t interval = recipe_.training.validation_interval;
-  if (interval > 0 && step % interval == 0 && !wishes.stop) validate();
+  wishes_.save = false;
+  if (validation_is_due && !wishes_.stop) validate();
 }
 
 void TrainingRun::save() {

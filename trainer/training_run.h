@@ -28,7 +28,7 @@ class TrainingRun {
  private:
   using Clock = std::chrono::steady_clock;
 
-  /// What all ranks agreed on between two steps.
+  /// What all ranks agreed on.
   struct Wishes {
     bool stop = false;
     bool save = false;
@@ -38,11 +38,14 @@ class TrainingRun {
   void resume(const Recipe& recipe);
   void start_reporting();
   void announce(double peak_flops);
-  /// Whether any rank got a signal, or the time is up.
-  Wishes agree();
+  /// Notes whether any rank got a signal, or the time is up.
+  void agree();
   void one_step();
+  /// Reports a step and asks for the ranks' wishes.
+  void settled(const StepReport& report);
+  void settle();
   /// Saves and validates where the recipe wants it after this step.
-  void between_steps(const Wishes& wishes);
+  void between_steps();
   void validate();
   void save();
   ExitCode stop_early();
@@ -63,6 +66,7 @@ class TrainingRun {
   std::unique_ptr<Reporter> reporter_;
   std::unique_ptr<Checkpointing> checkpointing_;
   double unigram_entropy_ = 0;
+  Wishes wishes_;
   std::int64_t saved_step_ = 0;  ///< the last step whose save was begun or loaded
   std::int64_t steps_of_this_process_ = 0;
   std::int64_t validated_step_ = 0;  ///< the last step that was validated

@@ -32,14 +32,16 @@ void for_each_slice_part(const Stream& stream, std::span<const OptimizerSlice> s
 /// Typed pointers of a slice whose arithmetic is in A.
 template <class A>
 struct SlicePointers {
-  A *master, *exp_avg, *exp_avg_sq;
-  const A* grad;
+  const A *master, *exp_avg, *exp_avg_sq, *grad;  ///< what is read
+  A *new_exp_avg, *new_exp_avg_sq;
 
   explicit SlicePointers(const OptimizerSlice& slice)
-      : master(slice.master.as<A>()),
-        exp_avg(slice.exp_avg.as<A>()),
-        exp_avg_sq(slice.exp_avg_sq.as<A>()),
-        grad(slice.grad.as<A>()) {}
+      : master((slice.old_master ? slice.old_master : slice.master).as<A>()),
+        exp_avg((slice.old_exp_avg ? slice.old_exp_avg : slice.exp_avg).as<A>()),
+        exp_avg_sq((slice.old_exp_avg_sq ? slice.old_exp_avg_sq : slice.exp_avg_sq).as<A>()),
+        grad(slice.grad.as<A>()),
+        new_exp_avg(slice.exp_avg.as<A>()),
+        new_exp_avg_sq(slice.exp_avg_sq.as<A>()) {}
 };
 
 /// Calls f.operator()<A>() with the type of the master weights.

@@ -23,7 +23,7 @@ void sgd(Stream& stream, std::span<const OptimizerSlice> slices, const SgdStep& 
             prefetch_ahead(pointers.exp_avg + i);
             const Vec<A> buffer =
                 step.step == 1 ? grad : momentum * load_n(pointers.exp_avg + i, n) + grad;
-            store_n(pointers.exp_avg + i, buffer, n);
+            store_n(pointers.new_exp_avg + i, buffer, n);
             return p - lr * (step.nesterov ? grad + momentum * buffer : buffer);
           });
     });

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "parallel/pipeline/validate.h"
+#include "parallel/pipeline/warm_up.h"
 
 namespace boostr {
 namespace {
@@ -53,7 +54,8 @@ double PipelineRunner::now() const {
   return std::chrono::duration<double>(since).count() - epoch_;
 }
 
-void PipelineRunner::run(const Schedule& schedule, PipelineChunks& chunks) {
+bool PipelineRunner::run(const Schedule& schedule, PipelineChunks& chunks,
+                         const PipelineGate& gate) {
   expect(schedule.shape.stages == group_.size(), "a schedule of ", schedule.shape.stages,
          " stages cannot run on ", group_.size(), " ranks");
   Run run{.schedule = schedule, .chunks = chunks, .keeps_graphs = has_backwards(schedule)};
@@ -61,20 +63,43 @@ void PipelineRunner::run(const Schedule& schedule, PipelineChunks& chunks) {
   timeline_.clear();
   timeline_.reserve(passes.size());
   const double run_begin = now();
-  for (std::size_t i = 0; i < passes.size(); ++i) {
-    ask_for_input(run, i);
-    if (i + 1 < passes.size()) ask_for_input(run, i + 1);
-    const Tensor input = input_of(run, i);
-    const double begin = now();
-    const Tensor output = execute(run, passes[i], input);
-    timeline_.push_back({passes[i], begin, now()});
-    if (output.defined()) deliver(run, passes[i], output);
+  const std::size_t before_gate =
+      gate.after.empty() ? 0 : gate.after[static_cast<std::size_t>(rank())];
+  run_passes(run, 0, before_gate);
+  if (!gate.after.empty() && !gate.may_go_on()) {
+    take_back(run, gate.after);
+    return false;
   }
+  run_passes(run, before_gate, passes.size());
   for (auto& [towards, messages] : run.outgoing)
     for (Outgoing& message : messages) message.work.wait();
   add_times(run_begin, now());
   expect(run.live.empty() && run.weight_grads.empty(), "a schedule ended with ", run.live.size(),
          " microbatches without B and ", run.weight_grads.size(), " without W");
+  return true;
+}
+
+void PipelineRunner::run_passes(Run& run, std::size_t begin, std::size_t end) {
+  const std::vector<Pass>& passes = run.schedule.passes[static_cast<std::size_t>(rank())];
+  for (std::size_t i = begin; i < end; ++i) {
+    ask_for_input(run, i);
+    if (i + 1 < end) ask_for_input(run, i + 1);
+    const Tensor input = input_of(run, i);
+    const double pass_begin = now();
+    const Tensor output = execute(run, passes[i], input);
+    timeline_.push_back({passes[i], pass_begin, now()});
+    if (output.defined()) deliver(run, passes[i], output);
+  }
+}
+
+void PipelineRunner::take_back(Run& run, const std::vector<std::size_t>& warm_up) {
+  run.live.clear();
+  std::vector<Incoming> unwanted;
+  for (const Pass& pass : untaken_in_warm_up(run.schedule, warm_up, rank()))
+    unwanted.push_back(receive(run.schedule, pass, *run.schedule.source(rank(), pass)));
+  for (Incoming& message : unwanted) message.work.wait();
+  for (auto& [towards, messages] : run.outgoing)
+    for (Outgoing& message : messages) message.work.wait();
 }
 
 void PipelineRunner::add_times(double begin, double end) {
@@ -90,12 +115,17 @@ void PipelineRunner::ask_for_input(Run& run, std::size_t position) {
   const Pass& pass = run.schedule.passes[static_cast<std::size_t>(rank())][position];
   const std::optional<StagePlace> source = run.schedule.source(rank(), pass);
   if (!source || source->rank == rank() || run.incoming.contains(position)) return;
+  run.incoming.emplace(position, receive(run.schedule, pass, *source));
+}
+
+PipelineRunner::Incoming PipelineRunner::receive(const Schedule& schedule, const Pass& pass,
+                                                 StagePlace source) {
   Incoming incoming;
   incoming.data = Tensor::empty(stream_.shape, stream_.dtype);
   incoming.work =
-      group_.recv(incoming.data.out(), source->rank, tag_of(run.schedule, rank(), pass),
-                  subject(run.schedule, *source, {.rank = rank(), .chunk = pass.chunk}, pass));
-  run.incoming.emplace(position, std::move(incoming));
+      group_.recv(incoming.data.out(), source.rank, tag_of(schedule, rank(), pass),
+                  subject(schedule, source, {.rank = rank(), .chunk = pass.chunk}, pass));
+  return incoming;
 }
 
 Tensor PipelineRunner::input_of(Run& run, std::size_t position) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
@@ -32,6 +33,14 @@ struct PipelineStream {
   DType dtype = DType::f32;
 };
 
+/// Where a run may turn out to be in vain.
+struct PipelineGate {
+  /// By rank, after how many passes: those of warm_up(schedule). Empty: there is no gate.
+  std::vector<std::size_t> after;
+  /// Whether to go on, the same on all ranks. May be collective.
+  std::function<bool()> may_go_on;
+};
+
 /// Runs schedules: one rank's passes in their order, over a group whose rank r is rank r of the
 /// schedule. Inputs are asked for one pass ahead; outputs are sent as soon as they are there, and
 /// most_waiting_messages of each direction to each rank may be on their way.
@@ -44,9 +53,10 @@ class PipelineRunner {
   /// `group` must outlive the runner. The clocks of ranks are compared, so it is collective.
   PipelineRunner(Communicator& group, PipelineStream stream);
 
-  /// Runs this rank's passes of a valid schedule over `stages`. Collective. A schedule may have
-  /// forwards alone, whose outputs are let go.
-  void run(const Schedule& schedule, PipelineChunks& chunks);
+  /// Runs this rank's passes of a valid schedule over `chunks`. Collective. A schedule may have
+  /// forwards alone, whose outputs are let go. Returns whether it ran to its end: where the gate
+  /// says no, everything so far is forgotten, and no message is under way.
+  bool run(const Schedule& schedule, PipelineChunks& chunks, const PipelineGate& gate = {});
 
   /// Of this rank in all runs so far, in seconds.
   struct Times {
@@ -95,6 +105,11 @@ class PipelineRunner {
 
   int rank() const { return group_.rank(); }
   void add_times(double begin, double end);
+  /// Runs the passes [begin, end).
+  void run_passes(Run& run, std::size_t begin, std::size_t end);
+  /// Takes the messages that the warm-ups of other ranks have sent here and nobody will ask for.
+  void take_back(Run& run, const std::vector<std::size_t>& warm_up);
+  Incoming receive(const Schedule& schedule, const Pass& pass, StagePlace source);
   void ask_for_input(Run& run, std::size_t position);
   Tensor input_of(Run& run, std::size_t position);
   void deliver(Run& run, const Pass& pass, const Tensor& output);

@@ -1,6 +1,7 @@
 #include "parallel/zero/chunk_sums.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ops/norm.h"
 
@@ -24,8 +25,7 @@ ChunkSums::ChunkSums(const ModelShare& share, const std::vector<FlatLayout>& lay
   }
 }
 
-std::vector<double> ChunkSums::per_parameter(std::span<const double> mine,
-                                             std::int64_t width) const {
+ReducedNumbers ChunkSums::start(std::span<const double> mine, std::int64_t width) const {
   const std::int64_t piece_numel = max_chunks_ * width;
   std::vector<double> all(static_cast<std::size_t>(piece_numel) * runs_.size());
   std::vector<double> padded(mine.begin(), mine.end());
@@ -44,10 +44,7 @@ std::vector<double> ChunkSums::per_parameter(std::span<const double> mine,
       for (std::int64_t i = 0; i < run.count * width; ++i, ++value)
         if (run.counts) sums[run.parameter * static_cast<std::size_t>(width) + i % width] += *value;
   }
-  model_group_
-      .all_reduce(Out{sums.data(), DType::f64, Shape{static_cast<std::int64_t>(sums.size())}})
-      .wait();
-  return sums;
+  return ReducedNumbers(model_group_, std::move(sums));
 }
 
 }  // namespace boostr

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "parallel/comm/communicator.h"
+#include "parallel/comm/reduced_numbers.h"
 #include "parallel/zero/flat_layout.h"
 
 namespace boostr {
@@ -22,7 +22,11 @@ class ChunkSums {
   /// The sums over every whole global parameter, in order of ModelShare::all: `width` numbers for
   /// each, alike on every rank. `mine` has `width` numbers for each chunk of each of this rank's parts,
   /// in order. Collective.
-  std::vector<double> per_parameter(std::span<const double> mine, std::int64_t width = 1) const;
+  std::vector<double> per_parameter(std::span<const double> mine, std::int64_t width = 1) const {
+    return start(mine, width).wait();
+  }
+  /// The same, except that the ranks of `model_group` need not wait for each other yet.
+  ReducedNumbers start(std::span<const double> mine, std::int64_t width = 1) const;
 
  private:
   /// `count` consecutive chunks of one parameter.

@@ -1,11 +1,14 @@
 // The runner against the simulator: stages that sleep for their times, with the real runner, graph
 // and messages between processes.
 //   mpirun -np 8 pipeline_bench [T_F,T_B,T_W in ms] [--json FILE]
-// Prints the bubble rate of every schedule, as simulated and as measured (the median step).
+// Prints the bubble rate of every schedule, as simulated and as measured (the median step); then what
+// a step takes where every step waits for the gradient norm before it updates, and where the norm
+// arrives during the next one's warm-up (optimizer.post_validation).
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -15,9 +18,11 @@
 #include "ops/copy.h"
 #include "ops/parameter.h"
 #include "parallel/comm/mpi.h"
+#include "parallel/comm/reduced_numbers.h"
 #include "parallel/pipeline/kinds.h"
 #include "parallel/pipeline/runner.h"
 #include "parallel/pipeline/simulate.h"
+#include "parallel/pipeline/warm_up.h"
 
 namespace boostr::benchmarks {
 namespace {
@@ -72,11 +77,46 @@ struct Row {
   std::string_view kind;
   PipelineShape shape;
   double simulated = 0, measured = 0;
+  /// Milliseconds of a step among many: with the norm before the update, and after it.
+  double waiting = 0, post_validated = 0;
+  double makespan = 0, busiest = 0;  ///< what the simulator says of them
 };
 
 double median(std::vector<double> values) {
   std::ranges::nth_element(values, values.begin() + std::ptrdiff_t(values.size() / 2));
   return values[values.size() / 2];
+}
+
+/// Mean milliseconds of steps that follow each other at once.
+double step_time(Communicator& world, PipelineRunner& runner, const Schedule& schedule,
+                 SleepingChunks& chunks, bool post_validates) {
+  const std::vector<std::size_t> filled = warm_up(schedule);
+  std::optional<ReducedNumbers> norm;
+  const auto wait = [&] {
+    if (norm) norm->wait();
+    norm.reset();
+    return true;
+  };
+  const auto step = [&] {
+    runner.run(schedule, chunks, post_validates ? PipelineGate{filled, wait} : PipelineGate());
+    norm.emplace(world, std::vector<double>(1, 1.0));
+    if (!post_validates) wait();
+  };
+  step();
+  world.barrier();
+  const double begin = runner.now();
+  for (int i = 0; i < steps; ++i) step();
+  wait();
+  world.barrier();
+  return 1e3 * (runner.now() - begin) / steps;
+}
+
+/// The longest time that a rank takes from its first pass to the end of its last.
+double busiest(const PipelineTimeline& timeline) {
+  double longest = 0;
+  for (const std::vector<TimedPass>& passes : timeline)
+    longest = std::max(longest, passes.back().end - passes.front().begin);
+  return longest;
 }
 
 /// Of the kind in the shape; nothing if they do not fit.
@@ -94,32 +134,40 @@ std::vector<Row> measure(Communicator& world, const StageCosts& stage, const Sch
     runner.run(schedule, chunks);
     rates.push_back(bubble_rate(runner.gather_timeline()));
   }
-  return {{kind.name, shape, simulate(schedule, costs).bubble_rate, median(rates)}};
+  const Simulation simulation = simulate(schedule, costs);
+  return {{kind.name, shape, simulation.bubble_rate, median(rates),
+           step_time(world, runner, schedule, chunks, false),
+           step_time(world, runner, schedule, chunks, true), simulation.makespan,
+           busiest(simulation.timeline)}};
 }
 
 std::string json_of(const std::vector<Row>& rows) {
   std::string json;
   for (const Row& row : rows)
-    json += text(json.empty() ? "[\n" : ",\n", R"({"kind": ")", row.kind, R"(", "stages": )",
-                 row.shape.stages, R"(, "microbatches": )", row.shape.microbatches,
-                 R"(, "chunks": )", row.shape.chunks, R"(, "simulated": )", row.simulated,
-                 R"(, "measured": )", row.measured, "}");
+    json +=
+        text(json.empty() ? "[\n" : ",\n", R"({"kind": ")", row.kind, R"(", "stages": )",
+             row.shape.stages, R"(, "microbatches": )", row.shape.microbatches, R"(, "chunks": )",
+             row.shape.chunks, R"(, "simulated": )", row.simulated, R"(, "measured": )",
+             row.measured, R"(, "makespan": )", row.makespan, R"(, "busiest": )", row.busiest,
+             R"(, "waiting": )", row.waiting, R"(, "post_validated": )", row.post_validated, "}");
   return json + "\n]\n";
 }
 
 void run(Communicator& world, const StageCosts& stage, const std::string& json) {
   if (world.rank() == 0)
-    std::printf("%-18s %7s %7s %13s %10s %10s %11s\n", "schedule", "stages", "chunks",
-                "microbatches", "simulated", "measured", "difference");
+    std::printf("%-18s %7s %7s %13s %10s %10s %11s %10s %10s %14s %10s\n", "schedule", "stages",
+                "chunks", "microbatches", "simulated", "measured", "difference", "makespan",
+                "waiting", "busiest rank", "post-val.");
   std::vector<Row> rows;
   for (const ScheduleKind& kind : schedule_kinds())
     for (const int microbatches : {world.size(), 3 * world.size()})
       for (const Row& row : measure(world, stage, kind, microbatches)) {
         rows.push_back(row);
         if (world.rank() == 0)
-          std::printf("%-18s %7d %7d %13d %10.4f %10.4f %+11.4f\n", row.kind.data(),
-                      row.shape.stages, row.shape.chunks, microbatches, row.simulated, row.measured,
-                      row.measured - row.simulated);
+          std::printf("%-18s %7d %7d %13d %10.4f %10.4f %+11.4f %10.1f %10.1f %14.1f %10.1f\n",
+                      row.kind.data(), row.shape.stages, row.shape.chunks, microbatches,
+                      row.simulated, row.measured, row.measured - row.simulated, row.makespan,
+                      row.waiting, row.busiest, row.post_validated);
       }
   if (world.rank() == 0 && !json.empty()) std::ofstream(json) << json_of(rows);
 }

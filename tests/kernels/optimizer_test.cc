@@ -198,6 +198,52 @@ TEST(Sgd, FollowsPyTorchWithAndWithoutMomentumAndNesterov) {
   }
 }
 
+/// A step of `kernel(kernels, stream, slices, step)` from an old state gives the bits of one in place
+/// and leaves the old state alone.
+template <class Kernel>
+void check_out_of_place(Kernel&& kernel) {
+  for (const DType compute : float_types) {
+    SCOPED_TRACE(text("compute ", compute));
+    for_each_level([&](const KernelTable& kernels) {
+      Stream stream(cpu_device, 2);
+      OptimizerCase problem(compute);
+      for (int step = 1; step <= 2; ++step) {
+        std::vector<Weights>& old = problem.weights;
+        std::vector<Weights> in_place = old, fresh = make_weights(compute);
+        const std::vector<Weights> before = old;
+        std::vector<OptimizerSlice> slices, from_old;
+        for (std::size_t i = 0; i < old.size(); ++i) {
+          const TestTensor& grad = problem.grads[static_cast<std::size_t>(step) - 1][i];
+          slices.push_back(in_place[i].slice(grad));
+          from_old.push_back(fresh[i].slice(grad));
+          from_old.back().old_master = old[i].master.in();
+          from_old.back().old_exp_avg = old[i].exp_avg.in();
+          from_old.back().old_exp_avg_sq = old[i].exp_avg_sq.in();
+        }
+        kernel(kernels, stream, slices, step);
+        kernel(kernels, stream, from_old, step);
+        for (std::size_t i = 0; i < old.size(); ++i) {
+          EXPECT_TRUE(fresh[i] == in_place[i]) << "slice " << i << " of step " << step;
+          EXPECT_TRUE(old[i] == before[i]) << "slice " << i << " of step " << step;
+        }
+        problem.weights = in_place;
+      }
+    });
+  }
+}
+
+TEST(AdamW, UpdatesOutOfPlace) {
+  check_out_of_place([](const KernelTable& kernels, Stream& stream,
+                        const std::vector<OptimizerSlice>& slices,
+                        int step) { kernels.adamw(stream, slices, adam_step(step)); });
+}
+
+TEST(Sgd, UpdatesOutOfPlace) {
+  check_out_of_place(
+      [](const KernelTable& kernels, Stream& stream, const std::vector<OptimizerSlice>& slices,
+         int step) { kernels.sgd(stream, slices, {.momentum = 0.9, .step = step}); });
+}
+
 TEST(Sgd, WithoutMomentumNeedsNoBuffers) {
   for_each_level([&](const KernelTable& kernels) {
     Stream stream;

@@ -11,6 +11,7 @@
 #include "parallel/pipeline/csv.h"
 #include "parallel/pipeline/kinds.h"
 #include "parallel/pipeline/runner.h"
+#include "parallel/pipeline/warm_up.h"
 #include "tests/parallel/pipeline_rows.h"
 
 namespace boostr {
@@ -115,6 +116,36 @@ TEST(PipelineRunner, AddsGradientsInOrderWhateverTheOrderOfAFile) {
   expect_right_gradients(parse_schedule_csv(backwards, "backwards.csv"), "backwards");
   const char* late = "F0,F1,F2,B0,B1,B2,W2,W0,W1\nF0,B0,F1,B1,F2,BW2,W1,W0\n";
   expect_right_gradients(parse_schedule_csv(late, "late.csv"), "late");
+}
+
+TEST(PipelineRunner, StartsAnewWhereItsGateSaysNo) {
+  for (const ScheduleKind& kind : schedule_kinds())
+    for (const int stages : {1, 2, 4}) {
+      const PipelineShape shape{stages, 9, kind.least_chunks};
+      const Schedule schedule = schedule_of(kind.name, shape);
+      run_ranks(stages, [&](Communicator& world) {
+        PipelineRunner runner(world, {Shape{width}, DType::f64});
+        int asked = 0;
+        const PipelineGate gate{warm_up(schedule), [&] {
+                                  world.barrier();
+                                  return ++asked > 2;
+                                }};
+        for (int attempt = 0; attempt < 2; ++attempt) {
+          Factors in_vain(schedule, world.rank());
+          EXPECT_FALSE(runner.run(schedule, in_vain, gate)) << kind.name;
+          EXPECT_TRUE(in_vain.deliveries.empty()) << kind.name;
+        }
+        Factors chunks(schedule, world.rank());
+        EXPECT_TRUE(runner.run(schedule, chunks, gate)) << kind.name;
+        EXPECT_EQ(asked, 3);
+        for (int chunk = 0; chunk < shape.chunks; ++chunk) {
+          const auto grad = chunks.weight_of(chunk).grad().values<double>();
+          EXPECT_EQ(std::vector<double>(grad.begin(), grad.end()),
+                    expected_gradient(shape, schedule.virtual_stage(world.rank(), chunk)))
+              << kind.name;
+        }
+      });
+    }
 }
 
 TEST(PipelineRunner, RunsForwardsAlone) {

@@ -2,12 +2,12 @@
 
 #include <array>
 #include <map>
-#include <mutex>
 
 #include "parallel/comm/threads.h"
 #include "tests/trainer/all_pairs.h"
 #include "tests/trainer/data_files.h"
 #include "tests/trainer/expect_parity.h"
+#include "tests/trainer/trained_bits.h"
 #include "trainer/recipe_load.h"
 #include "trainer/run_start.h"
 #include "trainer/trainer.h"
@@ -150,46 +150,12 @@ INSTANTIATE_TEST_SUITE_P(Pairs, PipelineParity,
 INSTANTIATE_TEST_SUITE_P(DISABLED_All, PipelineParity, ::testing::ValuesIn(every_cell()), name_of);
 
 /// A schedule of every kind, in the cell with these other values and a model for all of them.
-class PipelineBits : public ::testing::TestWithParam<Cell> {
- protected:
-  /// Loss and gradient norm of each of three steps, and weights and moments by place.
-  struct Result {
-    std::vector<double> numbers;
-    std::map<std::string, std::vector<double>> weights;
-    friend bool operator==(const Result&, const Result&) = default;
-  };
-
-  static Result train(const Recipe& recipe, int ranks) {
-    Result result;
-    std::mutex mutex;  // guards result
-    run_ranks(ranks, [&](Communicator& world) {
-      TrainingSetup setup(recipe, world);
-      Trainer trainer(setup.recipe, setup.mesh, setup.dataset);
-      for (int step = 0; step < 3; ++step) {
-        const StepReport report = trainer.step();
-        if (world.rank() == 0)
-          result.numbers.insert(result.numbers.end(), {report.loss, report.grad_norm});
-      }
-      const double validation = trainer.validate().loss;
-      const std::lock_guard lock(mutex);
-      if (world.rank() == 0) result.numbers.push_back(validation);
-      for (const CheckpointTensor& tensor : trainer.tensors_to_load()) {
-        const double* values = tensor.local.as<double>();
-        const std::vector<double> held(values, values + tensor.local.shape.numel());
-        const std::string place = testing::PrintToString(tensor.offset);
-        const auto& known =
-            result.weights.emplace(text(tensor.group, "/", tensor.name, place), held).first->second;
-        EXPECT_EQ(held, known) << tensor.name << " is not alike on two ranks that hold it";
-      }
-    });
-    return result;
-  }
-};
+class PipelineBits : public ::testing::TestWithParam<Cell> {};
 
 TEST_P(PipelineBits, AreThoseOfEverySchedule) {
   const TestFolder folder;
   const std::string file = folder.write("text.txt", prose());
-  std::map<std::string, Result> results;
+  std::map<std::string, TrainedBits> results;
   for (const ScheduleCase& schedule : schedules) {
     if (schedule.chunks > 2) continue;
     Pipeline pipeline(GetParam());
@@ -198,10 +164,10 @@ TEST_P(PipelineBits, AreThoseOfEverySchedule) {
         "model.num_hidden_layers=6", "data.validation_fraction=0.1",
         text("parallelism.pipeline_parallel_chunks=", schedule.chunks)};
     const Recipe recipe = parse_recipe("r.yaml", pipeline.recipe(file), more).recipe;
-    results[text(schedule.kind, schedule.chunks)] = train(recipe, pipeline.ranks());
+    results[text(schedule.kind, schedule.chunks)] = train_bits(recipe, pipeline.ranks(), 3);
   }
-  const Result& expected = results.at("1f1b1");
-  EXPECT_GT(expected.weights.size(), 20U);
+  const TrainedBits& expected = results.at("1f1b1");
+  EXPECT_GT(expected.state.size(), 20U);
   for (const auto& [name, result] : results) EXPECT_TRUE(result == expected) << name;
 }
 

@@ -5,7 +5,10 @@
 namespace boostr {
 
 void Throughput::end_step(std::int64_t tokens) {
-  const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
+  const Clock::time_point now = Clock::now();
+  const double seconds = std::chrono::duration<double>(now - begun_).count();
+  begun_ = now;
+  --open_steps_;
   seconds_ += seconds;
   window_seconds_ += seconds;
   ++steps_;

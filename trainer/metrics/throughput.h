@@ -13,8 +13,11 @@ class Throughput {
   Throughput(double flops_per_token, double peak_flops)
       : flops_per_token_(flops_per_token), peak_flops_(peak_flops) {}
 
-  /// A step begins, and ends having trained on `tokens`.
-  void begin_step() { begun_ = Clock::now(); }
+  /// A step begins, and ends having trained on `tokens`. The next one may have begun before: its
+  /// time counts from that end on.
+  void begin_step() {
+    if (open_steps_++ == 0) begun_ = Clock::now();
+  }
   void end_step(std::int64_t tokens);
 
   struct Rates {
@@ -38,6 +41,7 @@ class Throughput {
   using Clock = std::chrono::steady_clock;
   double flops_per_token_, peak_flops_;
   Clock::time_point begun_{};
+  int open_steps_ = 0;
   double seconds_ = 0, window_seconds_ = 0;
   std::int64_t steps_ = 0, window_steps_ = 0;
   std::int64_t tokens_ = 0, window_tokens_ = 0;

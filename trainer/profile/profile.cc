@@ -34,6 +34,8 @@ MachinePeaks measure_peaks(const Recipe& recipe, Communicator& world) {
   return peaks;
 }
 
+void forget(const StepReport& /*report*/) {}
+
 /// Returns the tokens trained on, of all ranks.
 std::int64_t one_step(Trainer& trainer, Timeline& timeline) {
   const TimelineScope step(timeline, {.kind = TimelineEvent::Kind::step, .name = "step"});
@@ -41,7 +43,7 @@ std::int64_t one_step(Trainer& trainer, Timeline& timeline) {
     const TimelineScope data(timeline, {.kind = TimelineEvent::Kind::data, .name = "next batch"});
     return trainer.next_batch();
   }();
-  return trainer.step(batch).tokens;
+  return trainer.advance(batch, forget);
 }
 
 /// Appends the passes of the last step.
@@ -62,6 +64,7 @@ std::int64_t record(Trainer& trainer, Timeline& timeline, PassTrack& track, Comm
   for (std::int64_t i = 0; i < options.warm_up_steps; ++i) one_step(trainer, timeline);
   const auto warm_up_steps = std::size_t(std::max<std::int64_t>(options.warm_up_steps, 1));
   const std::size_t events_per_step = timeline.events().size() / warm_up_steps + 1;
+  trainer.settle(forget);
   world.barrier();
   timeline.restart(events_per_step * std::size_t(options.steps));
   std::int64_t tokens = 0;
@@ -69,6 +72,7 @@ std::int64_t record(Trainer& trainer, Timeline& timeline, PassTrack& track, Comm
     tokens += one_step(trainer, timeline);
     add_passes(track, trainer, timeline);
   }
+  trainer.settle(forget);
   return tokens;
 }
 
