@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <set>
-#include <tuple>
 #include <vector>
 
 namespace boostr {
@@ -26,26 +24,28 @@ std::vector<Cell> all_cells(const std::vector<std::size_t>& axis_sizes, Exists&&
 }
 
 /// Cells of `all` in which every two values of different axes meet that meet in any. Greedy: the
-/// next cell is one with the most pairs that no earlier one has.
+/// next cell is one with the most pairs that no earlier one has. (It runs at the start of every
+/// process of a test program, so the pairs are numbered rather than looked up.)
 inline std::vector<Cell> cells_with_all_pairs(const std::vector<Cell>& all) {
-  using Pair = std::tuple<std::size_t, std::size_t, std::size_t, std::size_t>;  // axes and values
-  const auto pairs_of = [](const Cell& cell) {
-    std::vector<Pair> pairs;
-    for (std::size_t a = 0; a < cell.size(); ++a)
-      for (std::size_t b = a + 1; b < cell.size(); ++b) pairs.emplace_back(a, b, cell[a], cell[b]);
+  const std::size_t axes = all.front().size();
+  std::size_t values = 0;  // on the longest axis
+  for (const Cell& cell : all) values = std::max(values, std::ranges::max(cell) + 1);
+  const auto for_each_pair = [&](const Cell& cell, auto&& body) {
+    for (std::size_t a = 0; a < axes; ++a)
+      for (std::size_t b = a + 1; b < axes; ++b)
+        body(((a * axes + b) * values + cell[a]) * values + cell[b]);
+  };
+  std::vector<char> missing(axes * axes * values * values);
+  for (const Cell& cell : all) for_each_pair(cell, [&](std::size_t pair) { missing[pair] = 1; });
+  const auto gain = [&](const Cell& cell) {
+    int pairs = 0;
+    for_each_pair(cell, [&](std::size_t pair) { pairs += missing[pair]; });
     return pairs;
   };
-  std::set<Pair> missing;
-  for (const Cell& cell : all)
-    for (const Pair& pair : pairs_of(cell)) missing.insert(pair);
-  const auto gain = [&](const Cell& cell) {
-    return std::ranges::count_if(pairs_of(cell),
-                                 [&](const Pair& pair) { return missing.contains(pair); });
-  };
   std::vector<Cell> chosen;
-  while (!missing.empty()) {
+  while (std::ranges::count(missing, 1) > 0) {
     chosen.push_back(*std::ranges::max_element(all, {}, gain));
-    for (const Pair& pair : pairs_of(chosen.back())) missing.erase(pair);
+    for_each_pair(chosen.back(), [&](std::size_t pair) { missing[pair] = 0; });
   }
   return chosen;
 }
