@@ -49,7 +49,7 @@ MUTANTS = [
     ("parameters_not_gathered", "parallel/zero/whole_parameters.cc",
      "if (bucket.owned.numel() != bucket.whole.numel())", "if (bucket.owned.numel() == 0)", "Zero|Parity"),
     ("clip_norm_counts_copies_twice", "parallel/zero/chunk_sums.cc",
-     "if (run.counts) sums", "if (true) sums", "Parity"),
+     "run.counts ? run.count * width : 0", "run.count * width", "Parity"),
     ("clip_norm_of_this_rank_alone", "parallel/zero/chunk_sums.cc",
      "for (std::size_t rank = 0; rank < runs_.size(); ++rank) {",
      "for (std::size_t rank = 0; rank < 1; ++rank) {", "Zero|Parity"),

@@ -40,9 +40,12 @@ ReducedNumbers ChunkSums::start(std::span<const double> mine, std::int64_t width
   std::vector<double> sums(num_parameters_ * static_cast<std::size_t>(width));
   for (std::size_t rank = 0; rank < runs_.size(); ++rank) {
     const double* value = all.data() + static_cast<std::int64_t>(rank) * piece_numel;
-    for (const Run& run : runs_[rank])
-      for (std::int64_t i = 0; i < run.count * width; ++i, ++value)
-        if (run.counts) sums[run.parameter * static_cast<std::size_t>(width) + i % width] += *value;
+    for (const Run& run : runs_[rank]) {
+      double* const sum = sums.data() + static_cast<std::int64_t>(run.parameter) * width;
+      const std::int64_t numbers = run.counts ? run.count * width : 0;
+      for (std::int64_t i = 0; i < numbers; ++i) sum[i % width] += value[i];
+      value += run.count * width;
+    }
   }
   return ReducedNumbers(model_group_, std::move(sums));
 }

@@ -198,8 +198,35 @@ TEST(Sgd, FollowsPyTorchWithAndWithoutMomentumAndNesterov) {
   }
 }
 
-/// A step of `kernel(kernels, stream, slices, step)` from an old state gives the bits of one in place
-/// and leaves the old state alone.
+/// The slice of `fresh` that is updated from `old`.
+OptimizerSlice slice_from(Weights& old, Weights& fresh, const TestTensor& grad) {
+  OptimizerSlice slice = fresh.slice(grad);
+  slice.old_master = old.master.in();
+  slice.old_exp_avg = old.exp_avg.in();
+  slice.old_exp_avg_sq = old.exp_avg_sq.in();
+  return slice;
+}
+
+/// A step of `kernel(slices)` from an old state gives the bits of one in place and leaves the old
+/// state alone; `weights` are those of after it then.
+template <class Kernel>
+void check_out_of_place_step(DType compute, std::vector<Weights>& weights,
+                             const std::vector<TestTensor>& grads, Kernel&& kernel) {
+  std::vector<Weights> in_place = weights, fresh = make_weights(compute);
+  const std::vector<Weights> before = weights;
+  std::vector<OptimizerSlice> slices, from_old;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    slices.push_back(in_place[i].slice(grads[i]));
+    from_old.push_back(slice_from(weights[i], fresh[i], grads[i]));
+  }
+  kernel(slices);
+  kernel(from_old);
+  EXPECT_TRUE(fresh == in_place);
+  EXPECT_TRUE(weights == before);
+  weights = in_place;
+}
+
+/// Two of them, in every type and on every level.
 template <class Kernel>
 void check_out_of_place(Kernel&& kernel) {
   for (const DType compute : float_types) {
@@ -207,27 +234,12 @@ void check_out_of_place(Kernel&& kernel) {
     for_each_level([&](const KernelTable& kernels) {
       Stream stream(cpu_device, 2);
       OptimizerCase problem(compute);
-      for (int step = 1; step <= 2; ++step) {
-        std::vector<Weights>& old = problem.weights;
-        std::vector<Weights> in_place = old, fresh = make_weights(compute);
-        const std::vector<Weights> before = old;
-        std::vector<OptimizerSlice> slices, from_old;
-        for (std::size_t i = 0; i < old.size(); ++i) {
-          const TestTensor& grad = problem.grads[static_cast<std::size_t>(step) - 1][i];
-          slices.push_back(in_place[i].slice(grad));
-          from_old.push_back(fresh[i].slice(grad));
-          from_old.back().old_master = old[i].master.in();
-          from_old.back().old_exp_avg = old[i].exp_avg.in();
-          from_old.back().old_exp_avg_sq = old[i].exp_avg_sq.in();
-        }
-        kernel(kernels, stream, slices, step);
-        kernel(kernels, stream, from_old, step);
-        for (std::size_t i = 0; i < old.size(); ++i) {
-          EXPECT_TRUE(fresh[i] == in_place[i]) << "slice " << i << " of step " << step;
-          EXPECT_TRUE(old[i] == before[i]) << "slice " << i << " of step " << step;
-        }
-        problem.weights = in_place;
-      }
+      for (int step = 1; step <= 2; ++step)
+        check_out_of_place_step(compute, problem.weights,
+                                problem.grads[static_cast<std::size_t>(step) - 1],
+                                [&](const std::vector<OptimizerSlice>& slices) {
+                                  kernel(kernels, stream, slices, step);
+                                });
     });
   }
 }
