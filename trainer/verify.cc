@@ -136,30 +136,31 @@ Recipe for_one_process(Recipe recipe) {
   return recipe;
 }
 
-void compare_step(Comparison& comparison, const StepReport& actual, const StepReport& expected,
-                  const Trainer& trainer, const Trainer& reference) {
-  comparison.scalar("loss", actual.loss, expected.loss);
-  comparison.scalar("gradient norm", actual.grad_norm, expected.grad_norm);
-  comparison.tensors(trainer.gradients(), reference.gradients());
-  comparison.tensors(trainer.tensors_to_load(), reference.tensors_to_load());
+TrainedStep trained_step(Trainer& trainer) {
+  const StepReport report = trainer.step();
+  TrainedStep step{report.loss, report.grad_norm, trainer.gradients()};
+  for (CheckpointTensor& tensor : trainer.tensors_to_load())
+    step.tensors.push_back(std::move(tensor));
+  return step;
 }
 
-}  // namespace
+void compare_step(Comparison& comparison, const TrainedStep& actual, const TrainedStep& expected) {
+  comparison.scalar("loss", actual.loss, expected.loss);
+  comparison.scalar("gradient norm", actual.grad_norm, expected.grad_norm);
+  comparison.tensors(actual.tensors, expected.tensors);
+}
 
-Verification verify_training(const Recipe& recipe, Communicator& world,
-                             const VerifyOptions& options) {
-  TrainingSetup setup(recipe, world);
+using Reference = std::function<TrainedStep(std::int64_t step)>;
+
+Verification verify(TrainingSetup& setup, Communicator& world, const Reference& reference,
+                    const VerifyOptions& options) {
   Trainer trainer(setup.recipe, setup.mesh, setup.dataset);
-  const std::unique_ptr<Communicator> alone = self_world();
-  Mesh one(*alone, {});
-  Trainer reference(for_one_process(setup.recipe), one, setup.dataset);
   Verification result;
   double numbers = 0, largest_error = 0;
   while (result.steps < options.steps && !result.first) {
     ++result.steps;
     Comparison comparison(result.steps, world.rank(), options.tolerance);
-    const StepReport actual = trainer.step(), expected = reference.step();
-    compare_step(comparison, actual, expected, trainer, reference);
+    compare_step(comparison, trained_step(trainer), reference(result.steps));
     numbers += double(comparison.numbers());
     largest_error = std::max(largest_error, comparison.largest_error());
     result.first = first_of_all(world, comparison.first());
@@ -167,6 +168,36 @@ Verification verify_training(const Recipe& recipe, Communicator& world,
   result.numbers = static_cast<std::int64_t>(all_ranks_sum(world, numbers));
   result.largest_error = all_ranks_max(world, largest_error);
   return result;
+}
+
+}  // namespace
+
+struct OneProcess::Parts {
+  std::unique_ptr<Communicator> alone = self_world();
+  TrainingSetup setup;
+  Trainer trainer;
+
+  explicit Parts(const Recipe& recipe)
+      : setup(for_one_process(recipe), *alone), trainer(setup.recipe, setup.mesh, setup.dataset) {}
+};
+
+OneProcess::OneProcess(const Recipe& recipe) : parts_(std::make_unique<Parts>(recipe)) {}
+OneProcess::~OneProcess() = default;
+
+TrainedStep OneProcess::step() { return trained_step(parts_->trainer); }
+
+Verification verify_against(const Reference& reference, const Recipe& recipe, Communicator& world,
+                            const VerifyOptions& options) {
+  TrainingSetup setup(recipe, world);
+  return verify(setup, world, reference, options);
+}
+
+Verification verify_training(const Recipe& recipe, Communicator& world,
+                             const VerifyOptions& options) {
+  TrainingSetup setup(recipe, world);
+  OneProcess one(setup.recipe);
+  return verify(
+      setup, world, [&](std::int64_t) { return one.step(); }, options);
 }
 
 }  // namespace boostr

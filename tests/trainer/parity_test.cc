@@ -76,7 +76,7 @@ TEST_P(Parity, TrainsAsOneProcess) {
       parse_recipe("r.yaml", recipe_text(c, folder.write("text.txt", prose()))).recipe;
   const int ranks =
       data_parallel[c[1]].replicate * data_parallel[c[1]].shard * tensor_parallel[c[2]].degree;
-  expect_parity(recipe, ranks, 5, 1000000);
+  expect_parity(KeptSteps(recipe, 5), recipe, ranks, 1000000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pairs, Parity, ::testing::ValuesIn(cells_with_all_pairs(every_cell())),
