@@ -1,5 +1,7 @@
 #include "parallel/comm/trace.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -15,6 +17,8 @@ constexpr std::uint64_t shown_calls = 3;
 constexpr double second_reporter_seconds = 1.0;
 /// Likewise of those that wait for a message from a rank that waits itself, perhaps since later.
 constexpr double next_in_chain_seconds = 4.0;
+/// A wait must have taken so long before anybody asks whether processes still live.
+constexpr double look_for_ended_seconds = 0.05;
 /// A rank that waits shows that it is alive much more often.
 constexpr std::chrono::milliseconds silence{500};
 
@@ -72,7 +76,10 @@ std::string list_ranks(std::span<const int> ranks, const Wait& wait) {
 }  // namespace
 
 Trace::Trace(int world_rank, std::vector<TraceRing*> rings, std::shared_ptr<void> owner)
-    : world_rank_(world_rank), rings_(std::move(rings)), owner_(std::move(owner)) {}
+    : world_rank_(world_rank), rings_(std::move(rings)), owner_(std::move(owner)) {
+  write(rings_[static_cast<std::size_t>(world_rank_)]->process,
+        static_cast<std::uint64_t>(getpid()));
+}
 
 std::uint64_t Trace::record(const Signature& signature, std::string_view group_name,
                             std::uint64_t sequence) {
@@ -101,14 +108,41 @@ void Trace::begin_wait(const Wait& wait) {
   const std::lock_guard lock(mutex_);
   wait_ = wait;
   heartbeat_ = {};
-  write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, 1);
+  if (!reported_) write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, TraceRing::in_wait);
 }
 
 void Trace::end_wait() {
   const std::lock_guard lock(mutex_);
   wait_.reset();
-  // A rank that has given up waiting still waited: those who wait for it are not to blame it.
   if (!reported_) write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, 0);
+}
+
+void Trace::give_up() {
+  const std::lock_guard lock(mutex_);
+  reported_ = true;
+  write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, TraceRing::gave_up);
+}
+
+void Trace::watch_processes() const {
+  for (std::size_t rank = 0; rank < rings_.size(); ++rank) {
+    const auto process =
+        rings_[rank] == nullptr ? 0 : static_cast<int>(read(rings_[rank]->process));
+    if (process != 0 && process != getpid())
+      processes_.try_emplace(static_cast<int>(rank), process);
+  }
+}
+
+std::vector<int> Trace::ended(const Wait& wait) const {
+  std::vector<int> ended;
+  for (int rank = 0; rank < static_cast<int>(wait.world_ranks.size()); ++rank) {
+    const int world_rank = wait.world_ranks[static_cast<std::size_t>(rank)];
+    const auto process = processes_.find(world_rank);
+    if (process == processes_.end() || !process->second.has_ended()) continue;
+    const bool concerned = !is_message(wait.signature.kind) || rank == wait.signature.peer;
+    const TraceRing& ring = *rings_[static_cast<std::size_t>(world_rank)];
+    if (concerned && read(ring.waiting) != TraceRing::gave_up) ended.push_back(rank);
+  }
+  return ended;
 }
 
 int Trace::peer_of(const Wait& wait) const {
@@ -117,7 +151,9 @@ int Trace::peer_of(const Wait& wait) const {
 
 bool Trace::peer_waits(const Wait& wait) const {
   const TraceRing* ring = rings_[static_cast<std::size_t>(peer_of(wait))];
-  if (ring == nullptr || read(ring->waiting) == 0) return false;
+  const std::uint64_t waiting = ring == nullptr ? 0 : read(ring->waiting);
+  // One that has given up waiting waited too, and was the first to know.
+  if (waiting != TraceRing::in_wait) return waiting == TraceRing::gave_up;
   const auto now = std::chrono::steady_clock::now();
   const std::uint64_t count = read(ring->alive);
   if (count != heartbeat_.count) heartbeat_ = {count, now};
@@ -134,22 +170,28 @@ std::chrono::duration<double> Trace::timeout() const {
 
 std::optional<std::string> Trace::overdue() const {
   const std::lock_guard lock(mutex_);
+  watch_processes();  // before it matters: one that has gone cannot be looked up any more
   if (!wait_) return std::nullopt;
   std::uint64_t& alive = rings_[static_cast<std::size_t>(world_rank_)]->alive;
   write(alive, read(alive) + 1);
+  const double waited =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - wait_->since).count();
+  if (waited >= look_for_ended_seconds) {
+    const std::vector<int> gone = ended(*wait_);
+    const bool mine = is_reporter(*wait_, gone) || waited >= second_reporter_seconds;
+    if (!gone.empty() && mine)
+      return report(*wait_, waited,
+                    list_ranks(gone, *wait_) + (gone.size() == 1 ? " has" : " have") + " ended");
+  }
   const bool message = is_message(wait_->signature.kind);
   const bool in_chain = message && peer_waits(*wait_);
-  const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - wait_->since;
-  if (waited.count() < timeout().count() + (in_chain ? next_in_chain_seconds : 0))
-    return std::nullopt;
+  const double limit = timeout().count() + (in_chain ? next_in_chain_seconds : 0);
+  if (waited < limit) return std::nullopt;
   const std::vector<int> missing =
       message ? std::vector<int>{} : wait_->group->missing(wait_->sequence);
-  int reporter = 0;
-  while (std::ranges::find(missing, reporter) != missing.end()) ++reporter;
-  const bool first = message || reporter == wait_->group->rank();
-  if (!first && waited.count() < timeout().count() + second_reporter_seconds) return std::nullopt;
-  reported_ = true;
-  return report(*wait_, waited.count(), missing);
+  if (!is_reporter(*wait_, missing) && waited < limit + second_reporter_seconds)
+    return std::nullopt;
+  return report(*wait_, waited, blame(*wait_, missing));
 }
 
 void Trace::throw_if_overdue() const {
@@ -158,27 +200,36 @@ void Trace::throw_if_overdue() const {
   }
 }
 
-std::string Trace::report(const Wait& wait, double seconds, std::span<const int> missing) const {
+bool Trace::is_reporter(const Wait& wait, std::span<const int> missing) {
+  int reporter = 0;
+  while (std::ranges::find(missing, reporter) != missing.end()) ++reporter;
+  return is_message(wait.signature.kind) || reporter == wait.group->rank();
+}
+
+std::string Trace::blame(const Wait& wait, std::span<const int> missing) const {
+  const bool one = missing.size() == 1;
+  if (is_message(wait.signature.kind)) {
+    const int peers[] = {wait.signature.peer};
+    const bool sends = wait.signature.kind == CallKind::send;
+    return list_ranks(peers, wait) + (sends ? " has not received it" : " has not sent it") +
+           (peer_waits(wait) ? "; it waits itself" : "");
+  }
+  if (!missing.empty())
+    return list_ranks(missing, wait) + (one ? " has" : " have") + " not entered it";
+  const std::vector<int> unfinished = wait.group->unfinished(wait.sequence);
+  if (unfinished.empty())
+    return "every rank that is seen from here has entered it, but it has not finished";
+  return list_ranks(unfinished, wait) + (unfinished.size() == 1 ? " has" : " have") +
+         " entered it, but not done its part";
+}
+
+std::string Trace::report(const Wait& wait, double seconds, const std::string& blame) const {
+  reported_ = true;
+  write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, TraceRing::gave_up);
   const std::string about = wait.about ? text(" (", *wait.about, ")") : "";
   std::string message =
       text(wait.signature, about, ", operation #", wait.sequence, " of group '", wait.group_name,
-           "' of ", wait.world_ranks.size(), ", has waited ", seconds, " s: ");
-  if (is_message(wait.signature.kind)) {
-    const int peers[] = {wait.signature.peer};
-    message +=
-        list_ranks(peers, wait) +
-        (wait.signature.kind == CallKind::send ? " has not received it" : " has not sent it") +
-        (peer_waits(wait) ? "; it waits itself" : "");
-  } else if (!missing.empty()) {
-    message +=
-        list_ranks(missing, wait) + (missing.size() == 1 ? " has" : " have") + " not entered it";
-  } else {
-    const std::vector<int> unfinished = wait.group->unfinished(wait.sequence);
-    message += unfinished.empty()
-                   ? "every rank that is seen from here has entered it, but it has not finished"
-                   : list_ranks(unfinished, wait) + (unfinished.size() == 1 ? " has" : " have") +
-                         " entered it, but not done its part";
-  }
+           "' of ", wait.world_ranks.size(), ", has waited ", seconds, " s: ", blame);
   message += ". Last calls:";
   for (std::size_t rank = 0; rank < rings_.size(); ++rank) {
     if (rings_[rank] != nullptr)

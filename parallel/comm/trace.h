@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "parallel/comm/call.h"
 #include "parallel/comm/group.h"
+#include "parallel/comm/process_watch.h"
 
 namespace boostr {
 
@@ -29,8 +31,11 @@ struct TraceEntry {
 struct TraceRing {
   static constexpr std::uint64_t length = 64;
   std::uint64_t count;
-  std::uint64_t waiting;  ///< 1 while the rank waits for an operation
-  std::uint64_t alive;    ///< counts up while it waits and its process runs
+  std::uint64_t process;                       ///< its number
+  std::uint64_t waiting;                       ///< what the rank is at
+  static constexpr std::uint64_t in_wait = 1;  ///< for an operation
+  static constexpr std::uint64_t gave_up = 2;  ///< it has said why, and ends
+  std::uint64_t alive;                         ///< counts up while it waits and its process runs
   TraceEntry entry[length];
 };
 
@@ -59,6 +64,8 @@ class Trace {
 
   void begin_wait(const Wait& wait);
   void end_wait();
+  /// This rank has said what is wrong, and takes the others down.
+  void give_up();
 
   /// How long calls and waits have held up this rank's thread, which alone asks.
   void add_held_up(double seconds) { held_up_seconds_ += seconds; }
@@ -66,14 +73,21 @@ class Trace {
 
   void set_timeout(std::chrono::duration<double> timeout);
   std::chrono::duration<double> timeout() const;
-  /// If this rank waits for longer than the timeout: the message that says for what, which ranks
+  /// If this rank waits for longer than the timeout, or for a process that has ended: the message that says for what, which ranks
   /// have not entered the operation, and what each rank called last. Callable from another thread.
   std::optional<std::string> overdue() const;
   /// Throws that message as Error(communication).
   void throw_if_overdue() const;
 
  private:
-  std::string report(const Wait& wait, double seconds, std::span<const int> missing) const;
+  std::string report(const Wait& wait, double seconds, const std::string& blame) const;
+  void watch_processes() const;
+  /// The ranks of the wait's group whose processes have ended without a word: who they wait for.
+  std::vector<int> ended(const Wait& wait) const;
+  /// Whether this rank is the first to report a wait for the missing ranks.
+  static bool is_reporter(const Wait& wait, std::span<const int> missing);
+  /// Who holds up an overdue wait, and with what.
+  std::string blame(const Wait& wait, std::span<const int> missing) const;
   /// The rank that a message must come from or go to.
   int peer_of(const Wait& wait) const;
   /// Whether that rank waits for something itself, as far as can be seen, so that it is not to
@@ -95,7 +109,8 @@ class Trace {
                               // reads it
   std::optional<Wait> wait_;
   mutable Heartbeat heartbeat_;
-  mutable bool reported_ = false;  // that a wait was overdue
+  mutable std::map<int, ProcessWatch> processes_;  // by world rank, of those that have begun
+  mutable bool reported_ = false;                  // that a wait was overdue
 };
 
 }  // namespace boostr

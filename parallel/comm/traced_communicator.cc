@@ -240,6 +240,7 @@ void TracedCommunicator::set_timeout(std::chrono::duration<double> timeout) {
 }
 
 void TracedCommunicator::abort(ExitCode code, const std::string& reason) {
+  traced_->trace->give_up();
   traced_->group->abort(code, reason);
 }
 

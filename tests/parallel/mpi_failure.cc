@@ -25,6 +25,8 @@ void fail(Communicator& world, const std::string& way) {
   if (way == "stopped" && last) std::raise(SIGSTOP);
   if (way == "stopped") world.set_timeout(std::chrono::milliseconds(500));
   if (way == "killed" && last) std::raise(SIGKILL);
+  if (way == "killed_late") std::this_thread::sleep_for(std::chrono::seconds(last ? 2 : 0));
+  if (way == "killed_late" && last) std::raise(SIGKILL);
   if (way == "throws" && last) throw Error(ExitCode::data, "the data is gone");
   if (way == "aborts" && last) {
     std::fprintf(stderr, "error: loss is nan\n");  // abort says nothing itself
