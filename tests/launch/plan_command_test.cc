@@ -215,6 +215,25 @@ TEST(PlanCommand, SearchesForTheFastestLayouts) {
   EXPECT_LT(layouts[0].at("step_seconds"), outcome.json().at("step_seconds"));
 }
 
+TEST(PlanCommand, SearchSaysOfALayoutWhatItsPlanSays) {
+  const std::vector<std::string> question = {recipes + "llama3_8B_8xH200_zero3.yaml", "--ranks=8",
+                                             "--device=a100", "--json"};
+  std::vector<std::string> search = question;
+  search.emplace_back("--search");
+  const Outcome outcome = run(search);
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const nlohmann::json layouts = outcome.json().at("layouts");
+  ASSERT_EQ(layouts.size(), 10U);
+  for (const nlohmann::json& layout : layouts) {
+    std::vector<std::string> words = question;
+    for (const std::string& change : layout.at("overrides").get<std::vector<std::string>>())
+      words.push_back(change);
+    const nlohmann::json plan = run(words).json();
+    for (const char* figure : {"step_seconds", "total_bytes_per_rank", "bubble_rate"})
+      EXPECT_EQ(layout.at(figure), plan.at(figure)) << figure << ", " << layout.at("overrides");
+  }
+}
+
 TEST(PlanCommand, RefusesWhatDoesNotFitTogether) {
   const std::string recipe = recipes + "llama3_70B_64xH200_tp8_pp4.yaml";
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {

@@ -119,8 +119,7 @@ class DryRank {
     for (const TimelineEvent& event : timeline_.events())
       record.kernels.push_back({event.name, event.dtype, event.flops, event.bytes});
     record.wire = std::exchange(wire_.calls, {});
-    record.kept = ledger_.activations() - before;
-    record.peak = ledger_.activations_peak() - before;
+    record.activations = {ledger_.activations() - before, ledger_.activations_peak() - before};
     ledger_.look();
     return record;
   }

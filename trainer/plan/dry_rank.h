@@ -20,13 +20,17 @@ struct KernelCall {
   double bytes = 0;
 };
 
-/// A piece of a step: what it asks of the device and of the other ranks, in order, and what it holds
-/// of activations, in bytes more than was held before it.
+/// What a piece of a step holds, in bytes more than was held before it.
+struct PieceMemory {
+  double kept = 0;  ///< afterwards; negative where it lets go of what an earlier piece kept
+  double peak = 0;
+};
+
+/// A piece of a step: what it asks of the device and of the other ranks, in order, and what it holds.
 struct PieceRecord {
   std::vector<KernelCall> kernels;
   std::vector<WireCall> wire;
-  double kept = 0;  ///< afterwards; negative where it lets go of what an earlier piece kept
-  double peak = 0;
+  PieceMemory activations;
 };
 
 /// One microbatch through a chunk: F, B and W. Where the backward is not split, B is all of it.

@@ -16,27 +16,6 @@
 namespace boostr {
 namespace {
 
-/// The axis of the mesh that a group lies along.
-double& along(ByAxis& axes, const std::string& group) {
-  if (group == "pp") return axes.pp;
-  return group.starts_with("tp") ? axes.tp : axes.dp;
-}
-
-/// How long a piece takes.
-struct PieceTime {
-  double kernels = 0;
-  ByAxis wire;
-  /// Between the beginning and the end of a pass: what other ranks of the layer add is waited for.
-  double pass() const { return kernels + wire.tp; }
-};
-
-PieceTime time_of(const PieceRecord& piece, const DeviceModel& device) {
-  PieceTime time;
-  for (const KernelCall& call : piece.kernels) time.kernels += device.seconds(call);
-  for (const WireCall& call : piece.wire) along(time.wire, call.group) += device.seconds(call);
-  return time;
-}
-
 /// Offloaded state is in files, and checkpoints are copied to the host's memory.
 double device_bytes(const BytesByUse& bytes, const DeviceModel& device) {
   double sum = 0;
@@ -58,7 +37,7 @@ class Stage {
     plan.parts = layout.parts_of(rank);
     plan.bytes = record_.bytes;
     plan.bytes[static_cast<std::size_t>(MemoryUse::activations)] +=
-        peak_activations(layout.schedule, rank);
+        most_activations(layout.schedule, rank);
     plan.device_bytes = boostr::device_bytes(plan.bytes, device_);
     for_each_pass([&](const PieceRecord& pass, double count) { add(plan, pass, count); });
     add(plan, record_.update, 1);
@@ -129,27 +108,18 @@ class Stage {
     plan.wire_seconds.tp += count * time.wire.tp;
     for (const KernelCall& call : piece.kernels) plan.kernel_flops += count * call.flops;
     for (const WireCall& call : piece.wire)
-      along(plan.wire_bytes, call.group) += count * call.sent_bytes();
+      plan.wire_bytes.along(call.group) += count * call.sent_bytes();
   }
 
-  /// The most that the rank's passes hold at once, in their order; a microbatch in the middle of a
-  /// step stands for all.
-  double peak_activations(const Schedule& schedule, int rank) const {
-    const MicrobatchRecord& usual = record_.microbatches[record_.microbatches.size() / 2];
-    double held = 0, peak = record_.update.peak;
-    const auto run = [&](const PieceRecord& piece) {
-      peak = std::max(peak, held + piece.peak);
-      held += piece.kept;
-    };
-    for (const Pass& pass : schedule.passes[static_cast<std::size_t>(rank)]) {
-      const ChunkRecord& chunk = usual.chunks[static_cast<std::size_t>(pass.chunk)];
-      if (pass.kind == PassKind::forward) run(chunk.forward);
-      if (makes_input_gradient(pass.kind)) run(chunk.backward);
-      if (makes_weight_gradients(pass.kind)) run(chunk.weights);
-    }
+  /// A microbatch in the middle of a step stands for all.
+  double most_activations(const Schedule& schedule, int rank) const {
+    std::vector<ChunkMemory> chunks;
+    for (const ChunkRecord& chunk : record_.microbatches[record_.microbatches.size() / 2].chunks)
+      chunks.push_back(memory_of(chunk));
+    const double peak =
+        std::max(record_.update.activations.peak, peak_activations(schedule, rank, chunks));
     // Messages on their way: what the next pass takes, and what the last one made.
-    const double messages = schedule.shape.stages > 1 ? 2 * record_.message_bytes : 0;
-    return peak + messages;
+    return peak + (schedule.shape.stages > 1 ? 2 * record_.message_bytes : 0);
   }
 
   const RankRecord& record_;
@@ -221,13 +191,23 @@ PipelineLayout planned_layout(const Recipe& recipe, const MeshDegrees& mesh) {
                          static_cast<int>(training.global_batch_size / round));
 }
 
+MeshedRecipe::MeshedRecipe(const Recipe& given, int num_ranks)
+    : ranks(num_ranks),
+      mesh(resolved(mesh_degrees(given.parallelism), num_ranks)),
+      recipe(with_batch_inferred(given, mesh.replicate * mesh.shard)) {}
+
 Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads) {
+  const MeshedRecipe meshed(recipe, ranks);
+  return make_plan(meshed, planned_layout(meshed.recipe, meshed.mesh), device, threads);
+}
+
+Plan make_plan(const MeshedRecipe& meshed, const PipelineLayout& layout, const DeviceModel& device,
+               int threads) {
   Plan plan;
-  plan.ranks = ranks;
-  plan.mesh = resolved(mesh_degrees(recipe.parallelism), ranks);
-  plan.recipe = with_batch_inferred(recipe, plan.mesh.replicate * plan.mesh.shard);
+  plan.ranks = meshed.ranks;
+  plan.mesh = meshed.mesh;
+  plan.recipe = meshed.recipe;
   plan.memory_bytes = device.memory_bytes;
-  const PipelineLayout layout = planned_layout(plan.recipe, plan.mesh);
   plan.microbatches = layout.schedule.shape.microbatches;
   const Records records(plan, layout, threads);
   plan.parameters = records[0].parameters;

@@ -10,18 +10,13 @@
 #include "parallel/mesh.h"
 #include "trainer/pipeline_layout.h"
 #include "trainer/plan/device_model.h"
+#include "trainer/plan/piece_time.h"
 #include "trainer/recipe.h"
 
 namespace boostr {
 
 /// One number for each use of memory.
 using BytesByUse = std::array<double, memory_uses.size()>;
-
-/// Bytes that a rank sends in a step, or seconds that it spends on that, by axis of the mesh.
-struct ByAxis {
-  double dp = 0, tp = 0, pp = 0;
-  double sum() const { return dp + tp + pp; }
-};
 
 /// What a rank of one stage of the pipeline holds, does and sends in a step.
 struct StagePlan {
@@ -53,12 +48,23 @@ struct Plan {
   double tokens_per_second() const;
 };
 
+/// A recipe as it resolves on the mesh that so many ranks form under it.
+struct MeshedRecipe {
+  /// Error(usage) if they do not fit.
+  MeshedRecipe(const Recipe& given, int num_ranks);
+  int ranks = 1;
+  MeshDegrees mesh;
+  Recipe recipe;
+};
+
 /// The layout of a pipeline, of a recipe as it resolves on a mesh.
 PipelineLayout planned_layout(const Recipe& recipe, const MeshDegrees& mesh);
 
-/// The mesh that `ranks` ranks form under the recipe, or the ranks that its degrees name where
-/// `ranks` is 0; Error(usage) if they do not fit. `threads` of a rank's kernels count for their
-/// workspace.
+/// Of a recipe on so many ranks; Error(usage) if they do not fit. `threads` of a rank's kernels count
+/// for their workspace.
 Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads = 1);
+/// The same where the layout is known.
+Plan make_plan(const MeshedRecipe& meshed, const PipelineLayout& layout, const DeviceModel& device,
+               int threads);
 
 }  // namespace boostr

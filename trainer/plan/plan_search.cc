@@ -4,11 +4,19 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <future>
+#include <iterator>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <set>
 #include <thread>
+#include <tuple>
+#include <utility>
 
 #include "models/build.h"
+#include "trainer/plan/layout_bounds.h"
 
 namespace boostr {
 namespace {
@@ -105,63 +113,139 @@ class Candidates {
       }
   }
 
+  /// Those that change the same are the same.
   void add(Candidate candidate) {
-    const bool known = std::ranges::any_of(
-        all_, [&](const Candidate& other) { return other.recipe == candidate.recipe; });
-    if (!known) all_.push_back(std::move(candidate));
+    if (known_.insert(candidate.overrides).second) all_.push_back(std::move(candidate));
   }
 
   const Plan& from_;
+  std::set<std::vector<std::string>> known_;
   std::vector<Candidate> all_;
 };
 
-/// What weights, gradients and optimizer take at least: reason enough not to look closer.
-bool hopeless(const Candidate& candidate, const Plan& from, const DeviceModel& device) {
-  const ParallelismSection& section = candidate.recipe.parallelism;
-  const int model = section.tensor_parallel_degree * section.pipeline_parallel_degree;
-  const double shards =
-      double(from.ranks) / model / std::max(section.data_parallel_replicate_degree, 1);
-  const auto divided = [&](int stage) { return section.zero_stage >= stage ? shards : 1.0; };
-  const bool wide = candidate.recipe.precision.compute != "bf16";
-  const double weight = wide ? 4 : 2, state = wide ? 0 : 4;
-  const double bytes = weight / divided(3) + 4 / divided(2) + state / divided(1);
-  return bytes * double(from.parameters) / model > device.memory_bytes;
-}
-
-/// Nothing for a candidate that does not fit, together or into memory.
-std::optional<Plan> plan_of(const Candidate& candidate, const Plan& from, const DeviceModel& device,
-                            int threads) {
-  if (hopeless(candidate, from, device)) return std::nullopt;
-  try {
-    Plan plan = make_plan(candidate.recipe, from.ranks, device, threads);
-    if (plan.fits()) return plan;
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::usage) throw;
-  }
-  return std::nullopt;
-}
-
-/// Those that fit, planned on all cores; the fastest first.
-std::vector<PlannedLayout> planned(const std::vector<const Candidate*>& candidates,
-                                   const Plan& from, const DeviceModel& device, int threads) {
-  std::vector<std::optional<Plan>> plans(candidates.size());
+/// work(0), work(1) ... on all cores, begun in this order.
+void on_all_cores(std::size_t count, const std::function<void(std::size_t)>& work) {
   std::vector<std::future<void>> workers;
   std::atomic<std::size_t> next = 0;
   for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
     workers.push_back(std::async(std::launch::async, [&] {
-      for (std::size_t at = next++; at < candidates.size(); at = next++)
-        plans[at] = plan_of(*candidates[at], from, device, threads);
+      for (std::size_t at = next++; at < count; at = next++) work(at);
     }));
   for (std::future<void>& worker : workers) worker.wait();
   for (std::future<void>& worker : workers) worker.get();
-  std::vector<PlannedLayout> layouts;
-  for (std::size_t i = 0; i < candidates.size(); ++i)
-    if (plans[i])
-      layouts.push_back({candidates[i]->overrides, candidates[i]->distance, std::move(*plans[i])});
-  std::ranges::stable_sort(layouts, {},
-                           [](const PlannedLayout& layout) { return layout.plan.step_seconds; });
-  return layouts;
 }
+
+/// The fastest plans so far, at most so many.
+class Podium {
+ public:
+  explicit Podium(std::size_t places) : places_(places) {}
+
+  /// Whether one that takes at least so long may be among them.
+  bool may_hold(double seconds) {
+    const std::lock_guard lock(mutex_);
+    return plans_.size() < places_ || seconds <= plans_.rbegin()->first.first;
+  }
+  /// Of plans that take equally long the one of the lower number goes first.
+  void add(std::size_t number, Plan plan) {
+    const std::lock_guard lock(mutex_);
+    const std::pair<double, std::size_t> key{plan.step_seconds, number};
+    plans_.emplace(key, std::move(plan));
+    if (plans_.size() > places_) plans_.erase(std::prev(plans_.end()));
+  }
+  /// By seconds and number.
+  std::map<std::pair<double, std::size_t>, Plan>& plans() { return plans_; }
+
+ private:
+  std::size_t places_;
+  std::mutex mutex_;
+  std::map<std::pair<double, std::size_t>, Plan> plans_;
+};
+
+/// Layouts of one model; each is made once. Safe to use from several threads.
+class Layouts {
+ public:
+  /// Error(usage) if there is none.
+  std::shared_ptr<const PipelineLayout> of(const MeshedRecipe& meshed) {
+    const ParallelismSection& section = meshed.recipe.parallelism;
+    const TrainingSection& training = meshed.recipe.training;
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<const PipelineLayout>& known =
+        known_[{section.pipeline_parallel_degree, section.pipeline_parallel_schedule,
+                section.pipeline_parallel_chunks,
+                training.micro_batch_size * meshed.mesh.replicate * meshed.mesh.shard}];
+    if (!known)
+      known = std::make_shared<const PipelineLayout>(planned_layout(meshed.recipe, meshed.mesh));
+    return known;
+  }
+
+ private:
+  /// Degree, schedule, chunks, sequences of a microbatch on all ranks.
+  std::map<std::tuple<int, std::string, int, std::int64_t>, std::shared_ptr<const PipelineLayout>>
+      known_;
+  std::mutex mutex_;
+};
+
+/// Plans candidates, the most promising first, and no more of them than are needed to be sure.
+class Search {
+ public:
+  Search(const Plan& from, const DeviceModel& device, int threads)
+      : from_(from),
+        device_(device),
+        threads_(threads),
+        bounds_(from.recipe.model, device, threads) {}
+
+  /// The fastest of those that fit, at most `most`.
+  std::vector<PlannedLayout> fastest(const std::vector<const Candidate*>& candidates,
+                                     std::size_t most) {
+    std::vector<std::optional<Promise>> promises(candidates.size());
+    on_all_cores(candidates.size(), [&](std::size_t i) { promises[i] = promise(*candidates[i]); });
+    std::vector<std::pair<double, std::size_t>> order;
+    for (std::size_t i = 0; i < promises.size(); ++i)
+      if (promises[i]) order.emplace_back(promises[i]->seconds, i);
+    std::ranges::sort(order);
+    Podium podium(most);
+    on_all_cores(order.size(), [&](std::size_t place) {
+      const auto [least_seconds, i] = order[place];
+      if (!podium.may_hold(least_seconds)) return;
+      Plan plan = make_plan(promises[i]->meshed, *promises[i]->layout, device_, threads_);
+      if (plan.fits()) podium.add(i, std::move(plan));
+    });
+    std::vector<PlannedLayout> layouts;
+    for (auto& [key, plan] : podium.plans()) {
+      const Candidate& candidate = *candidates[key.second];
+      layouts.push_back({candidate.overrides, candidate.distance, std::move(plan)});
+    }
+    return layouts;
+  }
+
+ private:
+  /// A candidate that may fit.
+  struct Promise {
+    MeshedRecipe meshed;
+    std::shared_ptr<const PipelineLayout> layout;
+    double seconds = 0;  ///< of a step, at least
+  };
+
+  /// Nothing for a candidate that does not fit, together or into memory.
+  std::optional<Promise> promise(const Candidate& candidate) {
+    try {
+      MeshedRecipe meshed(candidate.recipe, from_.ranks);
+      std::shared_ptr<const PipelineLayout> layout = layouts_.of(meshed);
+      const LayoutBounds::Least least = bounds_.of(meshed, *layout);
+      if (least.bytes > device_.memory_bytes) return std::nullopt;
+      return Promise{std::move(meshed), std::move(layout), least.seconds};
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::usage) throw;
+    }
+    return std::nullopt;
+  }
+
+  const Plan& from_;
+  const DeviceModel& device_;
+  int threads_;
+  Layouts layouts_;
+  LayoutBounds bounds_;
+};
 
 }  // namespace
 
@@ -170,9 +254,7 @@ std::vector<PlannedLayout> best_layouts(const Plan& from, const DeviceModel& dev
   const Candidates candidates(from, device);
   std::vector<const Candidate*> all;
   for (const Candidate& candidate : candidates.all()) all.push_back(&candidate);
-  std::vector<PlannedLayout> layouts = planned(all, from, device, threads);
-  if (layouts.size() > most) layouts.erase(layouts.begin() + std::ptrdiff_t(most), layouts.end());
-  return layouts;
+  return Search(from, device, threads).fastest(all, most);
 }
 
 std::optional<PlannedLayout> nearest_layout(const Plan& from, const DeviceModel& device,
@@ -181,8 +263,9 @@ std::optional<PlannedLayout> nearest_layout(const Plan& from, const DeviceModel&
   std::map<int, std::vector<const Candidate*>> by_distance;
   for (const Candidate& candidate : candidates.all())
     by_distance[candidate.distance].push_back(&candidate);
+  Search search(from, device, threads);
   for (const auto& [distance, near] : by_distance) {
-    std::vector<PlannedLayout> layouts = planned(near, from, device, threads);
+    std::vector<PlannedLayout> layouts = search.fastest(near, 1);
     if (!layouts.empty()) return std::move(layouts.front());
   }
   return std::nullopt;
