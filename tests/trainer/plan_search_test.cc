@@ -56,7 +56,7 @@ std::vector<Case> cases() {
     for (const char* mode : {"none", "selective", "full"})
       all.push_back({4, text("parallelism: {zero_stage: ", stage,
                              "}\nactivation_checkpoint: {mode: ", mode, "}\n")});
-  for (const char* schedule : {"gpipe", "1f1b", "zb_h1", "zb_v", "interleaved_1f1b"})
+  for (const char* schedule : {"gpipe", "1f1b", "zb_h1", "zb_v", "interleaved_1f1b", "auto"})
     for (const char* mode : {"none", "full"})
       all.push_back({4, text("parallelism: {pipeline_parallel_degree: 4, "
                              "pipeline_parallel_schedule: ",
@@ -65,6 +65,19 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Bounds, ::testing::ValuesIn(cases()));
+
+TEST(PlanOfAuto, HasTheScheduleThatARunSettlesOn) {
+  // Long sequences: attention has no W, of which the first schedule's estimates know nothing.
+  const auto step_seconds = [](const char* schedule) {
+    Recipe recipe = recipe_of("parallelism: {pipeline_parallel_degree: 4}\n");
+    recipe.training.seq_len = 32768;
+    recipe.training.global_batch_size = 16;
+    recipe.parallelism.pipeline_parallel_schedule = schedule;
+    return make_plan(recipe, 4, known_device("h200")).step_seconds;
+  };
+  const double settled = step_seconds("auto");
+  for (const char* kind : {"1f1b", "zb_h1"}) EXPECT_LE(settled, step_seconds(kind)) << kind;
+}
 
 TEST(BestLayouts, AreTheFirstOfAll) {
   const DeviceModel device = known_device("a100");

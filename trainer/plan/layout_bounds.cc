@@ -42,6 +42,17 @@ double bytes_of_a_parameter(const MeshedRecipe& meshed) {
   return (weight / divided(3) + 4 / divided(2) + state / divided(1)) / meshed.mesh.tensor;
 }
 
+/// What the rank with most work has to do, in any order.
+double busiest(const Schedule& schedule, const std::vector<StageCosts>& costs) {
+  std::vector<double> work(static_cast<std::size_t>(schedule.shape.stages));
+  for (std::size_t stage = 0; stage < costs.size(); ++stage) {
+    const StageCosts& cost = costs[stage];
+    work[static_cast<std::size_t>(schedule.place(static_cast<int>(stage)).rank)] +=
+        schedule.shape.microbatches * (cost.forward + cost.backward_input + cost.backward_weight);
+  }
+  return std::ranges::max(work);
+}
+
 /// One rank that holds a model of five layers in four chunks, and takes one microbatch through them:
 /// embedding and a layer, a layer, two layers, a layer and the head.
 RankRequest probe(Recipe recipe, bool splits_backward, const std::string& mode, int threads) {
@@ -157,7 +168,8 @@ LayoutBounds::Least LayoutBounds::of(const MeshedRecipe& meshed, const PipelineL
                      .backward_weight = weights.seconds});
     memory.push_back({forward.memory, backward.memory, weights.memory});
   }
-  Least least{simulate(schedule, costs).makespan, 0};
+  const bool settles = meshed.recipe.parallelism.pipeline_parallel_schedule == "auto";
+  Least least{settles ? busiest(schedule, costs) : simulate(schedule, costs).makespan, 0};
   const double bytes_each = bytes_of_a_parameter(meshed);
   for (int rank = 0; rank < schedule.shape.stages; ++rank) {
     double bytes = 0;

@@ -171,6 +171,57 @@ void add_memory(Plan& plan) {
   }
 }
 
+/// Of a run that stays with the layout's schedule; `costs` become those of its virtual stages.
+Plan plan_of_schedule(const MeshedRecipe& meshed, const PipelineLayout& layout,
+                      const DeviceModel& device, int threads, std::vector<StageCosts>& costs) {
+  Plan plan;
+  plan.ranks = meshed.ranks;
+  plan.mesh = meshed.mesh;
+  plan.recipe = meshed.recipe;
+  plan.memory_bytes = device.memory_bytes;
+  plan.microbatches = layout.schedule.shape.microbatches;
+  const Records records(plan, layout, threads);
+  plan.parameters = records[0].parameters;
+  plan.model_flops =
+      records[0].flops_per_sequence * static_cast<double>(plan.recipe.training.global_batch_size);
+  const PipelineShape& shape = layout.schedule.shape;
+  costs.resize(layout.parts.size());
+  double after = 0;
+  for (int rank = 0; rank < shape.stages; ++rank) {
+    const Stage stage(records[rank], device);
+    plan.stages.push_back(stage.plan(layout, rank));
+    for (int chunk = 0; chunk < shape.chunks; ++chunk)
+      costs[static_cast<std::size_t>(layout.schedule.virtual_stage(rank, chunk))] =
+          stage.costs(static_cast<std::size_t>(chunk), shape.stages);
+    after = std::max(after, stage.exposed_dp() + plan.stages.back().update_seconds);
+  }
+  const Simulation simulation = simulate(layout.schedule, costs);
+  plan.bubble_rate = simulation.bubble_rate;
+  plan.step_seconds = simulation.makespan + after;
+  add_memory(plan);
+  return plan;
+}
+
+/// What a run would find that measures the passes: of those that are not split no halves.
+std::vector<StageCosts> as_measured(std::vector<StageCosts> costs) {
+  for (StageCosts& cost : costs)
+    if (cost.backward_weight == 0)
+      cost.backward_input = cost.backward_weight = cost.backward_input / 2;
+  return costs;
+}
+
+/// What a run holds that goes from one schedule to another.
+void hold_both(Plan& plan, const Plan& before) {
+  for (std::size_t stage = 0; stage < plan.stages.size(); ++stage) {
+    StagePlan& now = plan.stages[stage];
+    const StagePlan& then = before.stages[stage];
+    now.device_bytes = std::max(now.device_bytes, then.device_bytes);
+    for (std::size_t use = 0; use < now.bytes.size(); ++use)
+      now.bytes[use] = std::max(now.bytes[use], then.bytes[use]);
+  }
+  add_memory(plan);
+}
+
 }  // namespace
 
 double Plan::tokens_per_second() const {
@@ -203,31 +254,16 @@ Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int t
 
 Plan make_plan(const MeshedRecipe& meshed, const PipelineLayout& layout, const DeviceModel& device,
                int threads) {
-  Plan plan;
-  plan.ranks = meshed.ranks;
-  plan.mesh = meshed.mesh;
-  plan.recipe = meshed.recipe;
-  plan.memory_bytes = device.memory_bytes;
-  plan.microbatches = layout.schedule.shape.microbatches;
-  const Records records(plan, layout, threads);
-  plan.parameters = records[0].parameters;
-  plan.model_flops =
-      records[0].flops_per_sequence * static_cast<double>(plan.recipe.training.global_batch_size);
-  const PipelineShape& shape = layout.schedule.shape;
-  std::vector<StageCosts> costs(layout.parts.size());
-  double after = 0;
-  for (int rank = 0; rank < shape.stages; ++rank) {
-    const Stage stage(records[rank], device);
-    plan.stages.push_back(stage.plan(layout, rank));
-    for (int chunk = 0; chunk < shape.chunks; ++chunk)
-      costs[static_cast<std::size_t>(layout.schedule.virtual_stage(rank, chunk))] =
-          stage.costs(static_cast<std::size_t>(chunk), shape.stages);
-    after = std::max(after, stage.exposed_dp() + plan.stages.back().update_seconds);
-  }
-  const Simulation simulation = simulate(layout.schedule, costs);
-  plan.bubble_rate = simulation.bubble_rate;
-  plan.step_seconds = simulation.makespan + after;
-  add_memory(plan);
+  std::vector<StageCosts> costs;
+  Plan first = plan_of_schedule(meshed, layout, device, threads, costs);
+  const ParallelismSection& section = meshed.recipe.parallelism;
+  if (section.pipeline_parallel_schedule != "auto") return first;
+  // As TrainingPipeline does it after the second step.
+  PipelineLayout settled = layout;
+  settled.schedule = schedule_for(section, layout, as_measured(costs));
+  if (settled.schedule == layout.schedule) return first;
+  Plan plan = plan_of_schedule(meshed, settled, device, threads, costs);
+  hold_both(plan, first);
   return plan;
 }
 

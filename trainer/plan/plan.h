@@ -63,7 +63,8 @@ PipelineLayout planned_layout(const Recipe& recipe, const MeshDegrees& mesh);
 /// Of a recipe on so many ranks; Error(usage) if they do not fit. `threads` of a rank's kernels count
 /// for their workspace.
 Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads = 1);
-/// The same where the layout is known.
+/// The same where the layout is known. With the schedule `auto`, the one that a run settles on when
+/// it has measured its passes, and the memory of both.
 Plan make_plan(const MeshedRecipe& meshed, const PipelineLayout& layout, const DeviceModel& device,
                int threads);
 
