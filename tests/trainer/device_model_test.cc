@@ -46,6 +46,7 @@ HostRates rates_of(int ranks, double host_seconds) {
   rates.flops = {{DType::f32, 1e9}};
   rates.bandwidth = 1e9;
   rates.host_seconds = host_seconds;
+  rates.step_factor = 1.25;
   rates.kernels[{"gemm", DType::f32}] = Curve({{1e-3, 3e-3}, {1e-2, 2e-2}});
   rates.collectives[{"all_reduce", 2}] = Curve({{100, 1e-4}});
   rates.collectives[{"all_reduce", 8}] = Curve({{100, 5e-4}});
@@ -61,6 +62,7 @@ TEST(Calibration, IsReadAsItWasWritten) {
   const HostRates* const rates = read.nearest({2, 1});
   ASSERT_NE(rates, nullptr);
   const DeviceModel device = calibrated_device(*rates, {2, 1});
+  EXPECT_DOUBLE_EQ(device.step_factor, 1.25);
   EXPECT_DOUBLE_EQ(device.seconds(KernelCall{"gemm", DType::f32, 1e6, 0}), 3e-3);
   EXPECT_DOUBLE_EQ(device.seconds(WireCall{CallKind::all_reduce, "dp", {0, 3, 1}, 200}), 2e-4);
   EXPECT_DOUBLE_EQ(device.seconds(WireCall{CallKind::all_reduce, "dp", {0, 8, 1}, 100}), 5e-4);

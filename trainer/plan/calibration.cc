@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int format = 1;
+constexpr int format = 2;
 
 Json json_of(const HostRates& rates) {
   Json flops = Json::object(), kernels = Json::array(), collectives = Json::array();
@@ -24,10 +24,14 @@ Json json_of(const HostRates& rates) {
         {{"name", key.first}, {"dtype", name(key.second)}, {"points", curve.points()}});
   for (const auto& [key, curve] : rates.collectives)
     collectives.push_back({{"name", key.first}, {"ranks", key.second}, {"points", curve.points()}});
-  return {
-      {"ranks", rates.share.ranks},   {"threads", rates.share.threads},     {"flops", flops},
-      {"bandwidth", rates.bandwidth}, {"host_seconds", rates.host_seconds}, {"kernels", kernels},
-      {"collectives", collectives}};
+  return {{"ranks", rates.share.ranks},
+          {"threads", rates.share.threads},
+          {"flops", flops},
+          {"bandwidth", rates.bandwidth},
+          {"host_seconds", rates.host_seconds},
+          {"step_factor", rates.step_factor},
+          {"kernels", kernels},
+          {"collectives", collectives}};
 }
 
 Curve curve_of(const Json& points) {
@@ -41,6 +45,7 @@ HostRates rates_of(const Json& object) {
     rates.flops[dtype_named(dtype)] = rate.get<double>();
   rates.bandwidth = object.at("bandwidth").get<double>();
   rates.host_seconds = object.at("host_seconds").get<double>();
+  rates.step_factor = object.at("step_factor").get<double>();
   for (const Json& kernel : object.at("kernels"))
     rates.kernels[{kernel.at("name").get<std::string>(),
                    dtype_named(kernel.at("dtype").get<std::string>())}] =
@@ -99,6 +104,7 @@ DeviceModel calibrated_device(const HostRates& rates, const HostShare& share) {
   device.bandwidth = rates.bandwidth;
   device.inside = {rates.bandwidth / 4, 10e-6};  // of what was not measured
   device.host_seconds = rates.host_seconds;
+  device.step_factor = rates.step_factor;
   device.kernels = rates.kernels;
   device.collectives = rates.collectives;
   return device;

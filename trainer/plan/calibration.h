@@ -18,14 +18,17 @@ struct HostRates {
   std::map<DType, double> flops;
   double bandwidth = 0;
   double host_seconds = 0;
+  /// What a whole step took of what a plan by these rates says: ranks that wait for each other wake
+  /// up late, and those that share cores are in each other's way.
+  double step_factor = 1;
   std::map<std::pair<std::string, DType>, Curve> kernels;
   std::map<std::pair<std::string, int>, Curve> collectives;
 };
 
 /// Trains small models of several sizes, each for some steps, and notes how long kernels and
 /// collectives take on the first rank of `world`, which share this machine as `share` says. `also`,
-/// where it is given, is one more of them, on its own mesh, and all are of its type. Collective;
-/// takes some seconds.
+/// where it is given, is one more of them, on its own mesh, and all are of its type; whole steps of it
+/// tell the step factor. Collective; takes some seconds.
 HostRates measure_rates(Communicator& world, const HostShare& share, const Recipe* also);
 
 /// The rates measured on this machine, in a file.

@@ -43,6 +43,7 @@ struct DeviceModel {
   double product_efficiency = 1, attention_efficiency = 1, memory_efficiency = 1;
   double kernel_seconds = 0;  ///< of a kernel without work, where nothing was measured
   double host_seconds = 0;    ///< between two kernels
+  double step_factor = 1;     ///< how much longer a step takes than what its pieces add up to
 
   int ranks_per_host = 8;
   Link inside, between;   ///< a host, hosts

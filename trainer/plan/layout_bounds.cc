@@ -170,6 +170,7 @@ LayoutBounds::Least LayoutBounds::of(const MeshedRecipe& meshed, const PipelineL
   }
   const bool settles = meshed.recipe.parallelism.pipeline_parallel_schedule == "auto";
   Least least{settles ? busiest(schedule, costs) : simulate(schedule, costs).makespan, 0};
+  least.seconds *= device_.step_factor;
   const double bytes_each = bytes_of_a_parameter(meshed);
   for (int rank = 0; rank < schedule.shape.stages; ++rank) {
     double bytes = 0;

@@ -166,15 +166,33 @@ class Observations {
   std::int64_t num_kernels_ = 0;
 };
 
+/// What this rank of `world` does of `recipe`.
+RankRequest request_of(const Recipe& recipe, const Communicator& world, int threads) {
+  const MeshedRecipe meshed(recipe, world.size());
+  const MeshDegrees& mesh = meshed.mesh;
+  RankRequest request;
+  request.degrees = mesh;
+  request.recipe = meshed.recipe;
+  request.stage = world.rank() / (mesh.replicate * mesh.shard * mesh.tensor);
+  request.layout = planned_layout(request.recipe, mesh);
+  request.threads = threads;
+  return request;
+}
+
+/// Runs step(), which returns seconds, until it is warm and then for some time, and passes what it
+/// took to `take`; all ranks of `world` do.
+template <class Step, class Take>
+void repeat(Communicator& world, Step&& step, Take&& take) {
+  double seconds = 0;
+  for (int i = 0; i < warm_up_steps; ++i) seconds = step();
+  const double steps =
+      std::clamp(measured_seconds / all_ranks_max(world, seconds), least_steps, most_steps);
+  for (int i = 0; i < static_cast<int>(steps); ++i) take(step());
+}
+
 /// Trains `recipe` for some steps; all ranks of `world` do.
 void observe(const Recipe& recipe, Communicator& world, int threads, Observations& observations) {
-  RankRequest request;
-  request.degrees = resolved(mesh_degrees(recipe.parallelism), world.size());
-  request.recipe = with_batch_inferred(recipe, request.degrees.replicate * request.degrees.shard);
-  const MeshDegrees& mesh = request.degrees;
-  request.stage = world.rank() / (mesh.replicate * mesh.shard * mesh.tensor);
-  request.layout = planned_layout(request.recipe, request.degrees);
-  request.threads = threads;
+  const RankRequest request = request_of(recipe, world, threads);
   Timeline timeline;
   ProfiledCommunicator profiled_world(world, timeline);
   RankStep rank(request, profiled_world);
@@ -187,14 +205,26 @@ void observe(const Recipe& recipe, Communicator& world, int threads, Observation
     rank.step(run);
     return seconds_since(begin);
   };
-  double seconds = 0;
-  for (int i = 0; i < warm_up_steps; ++i) seconds = step();
-  const double steps =
-      std::clamp(measured_seconds / all_ranks_max(world, seconds), least_steps, most_steps);
-  for (int i = 0; i < static_cast<int>(steps); ++i) {
-    seconds = step();
-    observations.add(timeline.events(), seconds);
-  }
+  repeat(world, step, [&](double seconds) { observations.add(timeline.events(), seconds); });
+}
+
+/// Adds what whole steps take that nobody watches.
+void time_whole_steps(const Recipe& recipe, Communicator& world, int threads,
+                      std::vector<double>& all) {
+  const RankRequest request = request_of(recipe, world, threads);
+  RankStep rank(request, world);
+  const auto step = [&] {
+    const Clock::time_point begin = Clock::now();
+    rank.whole_step();
+    return seconds_since(begin);
+  };
+  repeat(world, step, [&](double seconds) { all.push_back(seconds); });
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + std::ptrdiff_t(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
 }
 
 /// Messages between the first two ranks, there and back, while the others wait.
@@ -231,10 +261,20 @@ HostRates measure_rates(Communicator& world, const HostShare& share, const Recip
   if (also != nullptr) types = {also->precision.compute};
   std::vector<Recipe> recipes = workloads(world.size(), types);
   if (also != nullptr) recipes.push_back(*also);
+  // Whole steps before and after the rest: what disturbs this machine comes and goes.
+  std::vector<double> whole_steps;
+  if (also != nullptr) time_whole_steps(*also, world, share.threads, whole_steps);
   Observations observations(rates);
   for (const Recipe& recipe : recipes) observe(recipe, world, share.threads, observations);
   observations.finish();
   if (world.size() > 1) rates.collectives[{"send", 2}] = message_curve(world);
+  if (also == nullptr) return rates;
+  time_whole_steps(*also, world, share.threads, whole_steps);
+  if (world.rank() == 0) {
+    const DeviceModel device = calibrated_device(rates, share);
+    rates.step_factor =
+        median(whole_steps) / make_plan(*also, world.size(), device, share.threads).step_seconds;
+  }
   return rates;
 }
 

@@ -197,7 +197,7 @@ Plan plan_of_schedule(const MeshedRecipe& meshed, const PipelineLayout& layout,
   }
   const Simulation simulation = simulate(layout.schedule, costs);
   plan.bubble_rate = simulation.bubble_rate;
-  plan.step_seconds = simulation.makespan + after;
+  plan.step_seconds = (simulation.makespan + after) * device.step_factor;
   add_memory(plan);
   return plan;
 }

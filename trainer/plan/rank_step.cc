@@ -91,19 +91,23 @@ Shape RankStep::stream_shape() const {
   return model_->stream_shape(recipe_.training.micro_batch_size, recipe_.training.seq_len);
 }
 
-Tensor RankStep::ids() {
-  const Shape shape{recipe_.training.micro_batch_size, recipe_.training.seq_len};
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(shape.numel()));
+std::vector<std::int32_t> RankStep::ids(std::int64_t rows) {
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(rows * recipe_.training.seq_len));
   const auto vocabulary = static_cast<std::uint32_t>(recipe_.model.llama.vocab_size);
   for (std::int32_t& id : ids) {
     random_ = random_ * 1664525U + 1013904223U;  // Numerical Recipes' generator
     id = static_cast<std::int32_t>((random_ >> 8) % vocabulary);
   }
-  return Tensor::of(shape, ids);
+  return ids;
+}
+
+Tensor RankStep::microbatch_ids() {
+  const TrainingSection& training = recipe_.training;
+  return Tensor::of({training.micro_batch_size, training.seq_len}, ids(training.micro_batch_size));
 }
 
 void RankStep::forward(const ModelPart& part, InFlight& in_flight) {
-  Microbatch tokens{ids(), ids(), {}};
+  Microbatch tokens{microbatch_ids(), microbatch_ids(), {}};
   if (recipe_.data.packing) tokens.documents = Tensor::zeros(tokens.targets.shape(), DType::i32);
   if (!part.embeds) in_flight.input = input_leaf(Tensor::zeros(stream_shape(), dtype_));
   const Tensor stream =
@@ -134,8 +138,27 @@ void RankStep::microbatch(std::size_t index, const Watch& watch) {
   }
 }
 
+void RankStep::whole_step() {
+  const TrainingSection& training = recipe_.training;
+  Batch batch;
+  batch.batch = training.global_batch_size / mesh_.dp().size();
+  batch.seq_len = training.seq_len;
+  batch.input_ids = ids(batch.batch);
+  batch.targets = ids(batch.batch);
+  batch.num_targets = batch.batch * batch.seq_len;
+  if (recipe_.data.packing) batch.documents.resize(batch.input_ids.size());
+  pipeline_.share().zero_grads();
+  const auto targets = static_cast<double>(training.global_batch_size * training.seq_len);
+  pipeline_.train(batch, 1.0 / targets, *zero_);
+  finish();
+}
+
 void RankStep::update() {
   pipeline_.reduce_gradients(*zero_);
+  finish();
+}
+
+void RankStep::finish() {
   all_ranks_sum(mesh_.dp(), 0);  // targets
   all_ranks_sum(mesh_.dp(), 0);  // the loss
   all_ranks_sum(mesh_.pp(), 0);

@@ -58,6 +58,8 @@ class RankStep {
 
   /// One optimizer step, with only the microbatches that differ.
   void step(const Watch& watch);
+  /// One with all of them, in the order of the pipeline's schedule.
+  void whole_step();
 
  private:
   /// What a microbatch holds of one chunk from F to W.
@@ -67,11 +69,14 @@ class RankStep {
   };
 
   Shape stream_shape() const;
-  Tensor ids();
+  std::vector<std::int32_t> ids(std::int64_t rows);
+  Tensor microbatch_ids();
   void forward(const ModelPart& part, InFlight& in_flight);
   void backward(InFlight& in_flight) const;
   void microbatch(std::size_t index, const Watch& watch);
   void update();
+  /// What follows when gradients are reduced.
+  void finish();
 
   const RankRequest& request_;
   const Recipe& recipe_;
