@@ -1,15 +1,13 @@
 #include "kernels/cpu/table.h"
 
 #include "kernels/cpu/kernels.h"
-
-#define BOOSTR_STRING_(x) #x
-#define BOOSTR_STRING(x) BOOSTR_STRING_(x)
+#include "kernels/cpu/level_name.h"
 
 namespace boostr::cpu::BOOSTR_ISA {
 
 const KernelTable& table() {
   static constexpr KernelTable rows{
-      .level = BOOSTR_STRING(BOOSTR_ISA),
+      .level = level_name,
       .gemm = gemm,
       .embedding = embedding,
       .embedding_grad = embedding_grad,
