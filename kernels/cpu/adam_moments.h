@@ -46,8 +46,8 @@ struct AdamMoments {
                   load_n(slice.exp_avg_sq + i, n, A(1))};
     e.exp_avg = beta1 * e.exp_avg + rest1 * grad;
     e.exp_avg_sq = beta2 * e.exp_avg_sq + rest2 * grad * grad;
-    store_n(slice.new_exp_avg + i, e.exp_avg, n);
-    store_n(slice.new_exp_avg_sq + i, e.exp_avg_sq, n);
+    store_n(slice.new_exp_avg + i, e.exp_avg, n, slice.around_caches);
+    store_n(slice.new_exp_avg_sq + i, e.exp_avg_sq, n, slice.around_caches);
     return e;
   }
   Vec<A> direction(const Elements<A>& e) const {

@@ -6,12 +6,12 @@
 namespace boostr::cpu::BOOSTR_ISA {
 
 void adamw(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWStep& step) {
-  const bool around_caches = weights_go_around_caches(slices);
+  const AroundCaches around_caches(slices);
   for_each_slice_part(stream, slices, [&](std::size_t index, std::int64_t begin, std::int64_t end) {
     const OptimizerSlice& slice = slices[index];
     dispatch_master(slice, [&]<class A>() {
       const AdamMoments<A> moments(step);
-      const SlicePointers<A> pointers(slice);
+      const SlicePointers<A> pointers(slice, around_caches.state_from<A>(slice, begin));
       const A keep = A(1 - slice.lr * slice.weight_decay), lr = A(slice.lr);
       write_weights<A>(slice, begin, end, around_caches, [&](std::int64_t i, std::int64_t n) {
         const Elements<A> e = moments.update(pointers, i, n);

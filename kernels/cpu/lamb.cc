@@ -66,7 +66,7 @@ void lamb_moments(Stream& stream, std::span<const OptimizerSlice> slices, const 
 
 void lamb_apply(Stream& stream, std::span<const OptimizerSlice> slices, const AdamWStep& step,
                 std::span<const double> trust) {
-  const bool around_caches = weights_go_around_caches(slices);
+  const AroundCaches around_caches(slices);
   for_each_slice_part(stream, slices, [&](std::size_t index, std::int64_t begin, std::int64_t end) {
     const OptimizerSlice& slice = slices[index];
     dispatch_master(slice, [&]<class A>() {

@@ -34,14 +34,16 @@ template <class A>
 struct SlicePointers {
   const A *master, *exp_avg, *exp_avg_sq, *grad;  ///< what is read
   A *new_exp_avg, *new_exp_avg_sq;
+  bool around_caches;  ///< store the moments so
 
-  explicit SlicePointers(const OptimizerSlice& slice)
+  explicit SlicePointers(const OptimizerSlice& slice, bool around_caches = false)
       : master((slice.old_master ? slice.old_master : slice.master).as<A>()),
         exp_avg((slice.old_exp_avg ? slice.old_exp_avg : slice.exp_avg).as<A>()),
         exp_avg_sq((slice.old_exp_avg_sq ? slice.old_exp_avg_sq : slice.exp_avg_sq).as<A>()),
         grad(slice.grad.as<A>()),
         new_exp_avg(slice.exp_avg.as<A>()),
-        new_exp_avg_sq(slice.exp_avg_sq.as<A>()) {}
+        new_exp_avg_sq(slice.exp_avg_sq.as<A>()),
+        around_caches(around_caches) {}
 };
 
 /// Calls f.operator()<A>() with the type of the master weights.
@@ -53,22 +55,41 @@ void dispatch_master(const OptimizerSlice& slice, F&& f) {
     f.template operator()<float>();
 }
 
-/// Whether all weights together are so large that the caches would not keep them.
-inline bool weights_go_around_caches(std::span<const OptimizerSlice> slices) {
-  std::size_t bytes = 0;
-  for (const OptimizerSlice& slice : slices) bytes += slice.param ? slice.param.bytes() : 0;
-  return bytes >= larger_than_caches;
-}
+/// Whether all weights together, or all new states that stand beside old ones, are so large that the
+/// caches would not keep them.
+struct AroundCaches {
+  bool weights = false, state = false;
+
+  explicit AroundCaches(std::span<const OptimizerSlice> slices) {
+    std::size_t weight_bytes = 0, state_bytes = 0;
+    for (const OptimizerSlice& slice : slices) {
+      weight_bytes += slice.param ? slice.param.bytes() : 0;
+      state_bytes += slice.old_master ? slice.master.bytes() : 0;
+    }
+    weights = weight_bytes >= larger_than_caches;
+    state = state_bytes >= larger_than_caches;
+  }
+
+  /// Whether the state's vectors from `begin` on lie so that they can be stored around the caches.
+  template <class A>
+  bool state_from(const OptimizerSlice& slice, std::int64_t begin) const {
+    const auto aligned = [&](const Out& view) {
+      return !view || reinterpret_cast<std::uintptr_t>(view.as<A>() + begin) % simd_bytes == 0;
+    };
+    return state && aligned(slice.master) && aligned(slice.exp_avg) && aligned(slice.exp_avg_sq);
+  }
+};
 
 /// Calls new_master(i, n) -> Vec<A> for each vector of [begin, end), stores it as the master and,
 /// rounded, as `param`.
 template <class A, class NewMaster>
 void write_weights(const OptimizerSlice& slice, std::int64_t begin, std::int64_t end,
-                   bool around_caches, NewMaster&& new_master) {
+                   AroundCaches around_caches, NewMaster&& new_master) {
   A* master = slice.master.as<A>();
+  const bool state_around = around_caches.state_from<A>(slice, begin);
   if (!slice.param) {
     for_each_vector(end - begin, lanes<A>, [&](std::int64_t i, std::int64_t n) {
-      store_n(master + begin + i, new_master(begin + i, n), n);
+      store_n(master + begin + i, new_master(begin + i, n), n, state_around);
     });
     return;
   }
@@ -76,10 +97,11 @@ void write_weights(const OptimizerSlice& slice, std::int64_t begin, std::int64_t
     if constexpr (std::is_same_v<Accumulator<P>, A>) {
       P* param = slice.param.as<P>();
       const auto address = reinterpret_cast<std::uintptr_t>(param + begin);
-      const bool around = around_caches && address % sizeof(typename Storage<P>::Register) == 0;
+      const bool around =
+          around_caches.weights && address % sizeof(typename Storage<P>::Register) == 0;
       for_each_vector(end - begin, lanes<A>, [&](std::int64_t i, std::int64_t n) {
         const Vec<A> weights = new_master(begin + i, n);
-        store_n(master + begin + i, weights, n);
+        store_n(master + begin + i, weights, n, state_around);
         store_n(param + begin + i, weights, n, around);
       });
     }

@@ -6,11 +6,11 @@
 namespace boostr::cpu::BOOSTR_ISA {
 
 void sgd(Stream& stream, std::span<const OptimizerSlice> slices, const SgdStep& step) {
-  const bool around_caches = weights_go_around_caches(slices);
+  const AroundCaches around_caches(slices);
   for_each_slice_part(stream, slices, [&](std::size_t index, std::int64_t begin, std::int64_t end) {
     const OptimizerSlice& slice = slices[index];
     dispatch_master(slice, [&]<class A>() {
-      const SlicePointers<A> pointers(slice);
+      const SlicePointers<A> pointers(slice, around_caches.state_from<A>(slice, begin));
       const A decay = A(slice.weight_decay), lr = A(slice.lr);
       const A momentum = A(step.momentum), grad_factor = A(step.grad_factor);
       write_weights<A>(
@@ -23,7 +23,7 @@ void sgd(Stream& stream, std::span<const OptimizerSlice> slices, const SgdStep& 
             prefetch_ahead(pointers.exp_avg + i);
             const Vec<A> buffer =
                 step.step == 1 ? grad : momentum * load_n(pointers.exp_avg + i, n) + grad;
-            store_n(pointers.new_exp_avg + i, buffer, n);
+            store_n(pointers.new_exp_avg + i, buffer, n, pointers.around_caches);
             return p - lr * (step.nesterov ? grad + momentum * buffer : buffer);
           });
     });

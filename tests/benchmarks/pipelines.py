@@ -23,14 +23,17 @@ import step
 MODEL = {"vocabulary": 8192, "hidden": 512, "layers": 8, "heads": 8, "intermediate": 1408}
 SEQUENCE, MICROBATCHES = 128, 8
 SCHEDULES = ("gpipe", "1f1b", "interleaved_1f1b", "zb_h1", "zb_h2", "zb_v", "auto")
+POST_VALIDATION = " + post_validation"
+POST_VALIDATED = tuple(schedule + POST_VALIDATION for schedule in ("1f1b", "zb_h1", "zb_h2", "zb_v"))
 DATA_PARALLEL = "data parallel"
 
 
 def write_recipe(work, ranks, schedule):
     folder = pathlib.Path(tempfile.mkdtemp(dir=work))
     recipe = folder / "recipe.yaml"
+    kind = schedule.removesuffix(POST_VALIDATION)
     pipeline = "{}" if schedule == DATA_PARALLEL else (
-        f"{{pipeline_parallel_degree: {ranks}, pipeline_parallel_schedule: {schedule}, "
+        f"{{pipeline_parallel_degree: {ranks}, pipeline_parallel_schedule: {kind}, "
         "pipeline_parallel_memory_limit: 2}")
     recipe.write_text(step.RECIPE.format(
         output=folder / "run", tokens=work / "tokens.u16", steps=100, sequence=SEQUENCE, micro_batch=1,
@@ -43,7 +46,9 @@ def profile(options, work, ranks, schedule):
     recipe = write_recipe(work, ranks, schedule)
     result = subprocess.run(
         [options.program, "profile", "-n", str(ranks), str(recipe), f"--steps={options.steps}",
-         f"--trace={recipe.parent}/trace.json"] + picture(options, ranks, schedule),
+         f"--trace={recipe.parent}/trace.json", "training.max_norm=1000",  # nothing is clipped
+         f"optimizer.post_validation={str(schedule in POST_VALIDATED).lower()}"]
+        + picture(options, ranks, schedule),
         check=True, text=True, stdout=subprocess.PIPE)
     rates = [float(rate) for rate in re.findall(r"bubble rate ([0-9.]+)", result.stdout)]
     return float(re.search(r"([0-9.]+) ms a step", result.stdout)[1]), *(rates or [0.0, 0.0])
@@ -57,7 +62,7 @@ def picture(options, ranks, schedule):
 
 
 def measure(options, work):
-    cases = [(ranks, schedule) for ranks in (2, 4) for schedule in (DATA_PARALLEL, *SCHEDULES)]
+    cases = [(ranks, schedule) for ranks in (2, 4) for schedule in (DATA_PARALLEL, *SCHEDULES, *POST_VALIDATED)]
     found = {case: [] for case in cases}
     for _ in range(options.turns):
         for ranks, schedule in cases:

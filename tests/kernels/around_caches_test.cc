@@ -115,38 +115,73 @@ TEST(AroundCaches, LargeResultsHaveTheBitsOfTheirParts) {
   }
 }
 
-// Two tensors in one piece of memory, the second of which begins at an odd element.
-TEST(AroundCaches, LargeWeightsAreTheMasterRounded) {
-  constexpr std::int64_t first_count = 4'000'001, count = 9'000'000, piece = 100'000;
-  const auto cut = [](const Array& all, std::int64_t first, std::int64_t n) {
-    return Out{all.memory.data() + std::size_t(first) * size_of(all.dtype), all.dtype, {n}};
-  };
-  for (const KernelTable* level : runnable_levels(cpu_device)) {
-    const Array master = normal(DType::f32, {1, count}, 1),
-                grad = normal(DType::f32, {1, count}, 2);
-    const Array exp_avg = normal(DType::f32, {1, count}, 3), exp_avg_sq(DType::f32, {1, count});
-    const Array param(DType::bf16, {1, count}), rounded(DType::bf16, {1, piece});
+/// Weights of one piece of memory each, in two tensors, the second of which begins at an odd element.
+struct LargeWeights {
+  static constexpr std::int64_t first_count = 4'000'001, count = 9'000'000;
+  Array master = normal(DType::f32, {1, count}, 1), grad = normal(DType::f32, {1, count}, 2);
+  Array exp_avg = normal(DType::f32, {1, count}, 3), exp_avg_sq{DType::f32, {1, count}};
+  Array param{DType::bf16, {1, count}};
+
+  explicit LargeWeights(const KernelTable& level) {
     Stream stream(cpu_device, 2);
-    level->fill(stream, exp_avg_sq.rows(0, 1), 1.0);
+    level.fill(stream, exp_avg_sq.rows(0, 1), 1.0);
+  }
+  static Out cut(const Array& all, std::int64_t first) {
+    const std::int64_t n = first == 0 ? first_count : count - first_count;
+    return {all.memory.data() + std::size_t(first) * size_of(all.dtype), all.dtype, {n}};
+  }
+  std::vector<OptimizerSlice> slices() const {
     std::vector<OptimizerSlice> slices;
-    for (const auto& [first, n] :
-         {std::pair{std::int64_t(0), first_count}, std::pair{first_count, count - first_count}}) {
-      slices.push_back({.master = cut(master, first, n),
-                        .exp_avg = cut(exp_avg, first, n),
-                        .exp_avg_sq = cut(exp_avg_sq, first, n),
-                        .param = cut(param, first, n),
-                        .grad = cut(grad, first, n),
+    for (const std::int64_t first : {std::int64_t(0), first_count})
+      slices.push_back({.master = cut(master, first),
+                        .exp_avg = cut(exp_avg, first),
+                        .exp_avg_sq = cut(exp_avg_sq, first),
+                        .param = cut(param, first),
+                        .grad = cut(grad, first),
                         .lr = 0.1,
                         .weight_decay = 0.1});
-    }
-    level->adamw(stream, slices, {.step = 2});
-    for (std::int64_t first = 0; first < count; first += piece) {
-      level->cast(stream, rounded.rows(0, 1), cut(master, first, piece));
-      ASSERT_EQ(std::memcmp(rounded.memory.data(), cut(param, first, piece).data,
+    return slices;
+  }
+};
+
+TEST(AroundCaches, LargeWeightsAreTheMasterRounded) {
+  constexpr std::int64_t piece = 100'000;
+  for (const KernelTable* level : runnable_levels(cpu_device)) {
+    const LargeWeights weights(*level);
+    const Array rounded(DType::bf16, {1, piece});
+    Stream stream(cpu_device, 2);
+    level->adamw(stream, weights.slices(), {.step = 2});
+    for (std::int64_t first = 0; first < LargeWeights::count; first += piece) {
+      In master = LargeWeights::cut(weights.master, first);
+      master.shape = {piece};
+      level->cast(stream, rounded.rows(0, 1), master);
+      ASSERT_EQ(std::memcmp(rounded.memory.data(), LargeWeights::cut(weights.param, first).data,
                             rounded.rows(0, 1).bytes()),
                 0)
           << level->level << ", from " << first;
     }
+  }
+}
+
+TEST(AroundCaches, LargeStatesBesideTheOldOnesAreThoseInPlace) {
+  for (const KernelTable* level : runnable_levels(cpu_device)) {
+    const LargeWeights old(*level), fresh(*level);
+    std::vector<OptimizerSlice> in_place = old.slices(), beside = fresh.slices();
+    for (std::size_t i = 0; i < beside.size(); ++i) {
+      beside[i].old_master = in_place[i].master;
+      beside[i].old_exp_avg = in_place[i].exp_avg;
+      beside[i].old_exp_avg_sq = in_place[i].exp_avg_sq;
+    }
+    Stream stream(cpu_device, 2);
+    level->adamw(stream, beside, {.step = 2});
+    level->adamw(stream, in_place, {.step = 2});
+    const auto same = [](const Array& a, const Array& b) {
+      return std::memcmp(a.memory.data(), b.memory.data(), a.rows(0, 1).bytes()) == 0;
+    };
+    EXPECT_TRUE(same(fresh.master, old.master)) << level->level;
+    EXPECT_TRUE(same(fresh.exp_avg, old.exp_avg)) << level->level;
+    EXPECT_TRUE(same(fresh.exp_avg_sq, old.exp_avg_sq)) << level->level;
+    EXPECT_TRUE(same(fresh.param, old.param)) << level->level;
   }
 }
 
