@@ -184,11 +184,14 @@ TEST(PipelineRunner, ShowsWhatRanWhen) {
 
 TEST(PipelineRunner, NamesTheStageThatDoesNotDeliver) {
   const Schedule schedule = schedule_of("1f1b", {4, 6, 1});
-  // The stages behind it wait too, each for the one before.
+  // The stages behind it wait too, each for the one before; they begin later, as the first to lose
+  // patience speaks.
   const auto run = [&](Communicator& world) {
     PipelineRunner runner(world, {Shape{width}, DType::f64});
     Factors chunks(schedule, world.rank());
-    if (world.rank() == 0) std::this_thread::sleep_for(std::chrono::seconds(2));
+    std::this_thread::sleep_for(world.rank() == 0
+                                    ? std::chrono::milliseconds(2000)
+                                    : 100 * std::chrono::milliseconds(world.rank() - 1));
     runner.run(schedule, chunks);
   };
   try {
