@@ -183,13 +183,17 @@ std::vector<StageCosts> mean_costs(const Schedule& schedule, const PipelineTimel
   return costs;
 }
 
+double longest_span(const PipelineTimeline& timeline) {
+  double longest = 0;
+  for (const std::vector<TimedPass>& passes : timeline)
+    if (!passes.empty()) longest = std::max(longest, passes.back().end - passes.front().begin);
+  return longest;
+}
+
 double bubble_rate(const PipelineTimeline& timeline) {
-  double cost = 0, work = 0;
-  for (const std::vector<TimedPass>& passes : timeline) {
-    if (passes.empty()) continue;
-    cost = std::max(cost, passes.back().end - passes.front().begin);
-    work = std::max(work, work_of(passes));
-  }
+  const double cost = longest_span(timeline);
+  double work = 0;
+  for (const std::vector<TimedPass>& passes : timeline) work = std::max(work, work_of(passes));
   return cost > 0 ? (cost - work) / cost : 0;
 }
 

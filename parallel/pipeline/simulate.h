@@ -55,6 +55,10 @@ struct Simulation {
   std::vector<double> peak_activations;
 };
 
+/// The longest time that a rank takes from the begin of its first pass to the end of its last: what a
+/// step takes among many where ranks need not wait for each other in between.
+double longest_span(const PipelineTimeline& timeline);
+
 /// The bubble rate of a timeline, as Simulation has it.
 double bubble_rate(const PipelineTimeline& timeline);
 

@@ -111,14 +111,6 @@ double step_time(Communicator& world, PipelineRunner& runner, const Schedule& sc
   return 1e3 * (runner.now() - begin) / steps;
 }
 
-/// The longest time that a rank takes from its first pass to the end of its last.
-double busiest(const PipelineTimeline& timeline) {
-  double longest = 0;
-  for (const std::vector<TimedPass>& passes : timeline)
-    longest = std::max(longest, passes.back().end - passes.front().begin);
-  return longest;
-}
-
 /// Of the kind in the shape; nothing if they do not fit.
 std::vector<Row> measure(Communicator& world, const StageCosts& stage, const ScheduleKind& kind,
                          int microbatches) {
@@ -138,7 +130,7 @@ std::vector<Row> measure(Communicator& world, const StageCosts& stage, const Sch
   return {{kind.name, shape, simulation.bubble_rate, median(rates),
            step_time(world, runner, schedule, chunks, false),
            step_time(world, runner, schedule, chunks, true), simulation.makespan,
-           busiest(simulation.timeline)}};
+           longest_span(simulation.timeline)}};
 }
 
 std::string json_of(const std::vector<Row>& rows) {
