@@ -90,6 +90,8 @@ std::vector<Case> cases() {
       {4, four + "parallelism: {zero_stage: 2, data_parallel_replicate_degree: 2}\n"},
       {4, four + "parallelism: {tensor_parallel_degree: 4}\nprecision: {compute: f64}\n"},
       {4, four + "parallelism: {zero_stage: 3, tensor_parallel_degree: 2, bucket_bytes: 20000}\n"}};
+  all.push_back({2, four + "optimizer: {post_validation: true}\nparallelism: {zero_stage: 1}\n"
+                           "precision: {compute: f32}\n"});
   for (const int stage : {1, 2, 3})
     all.push_back({2, text(four, "parallelism: {zero_stage: ", stage, ", bucket_bytes: 50000}\n")});
   for (const char* schedule : {"gpipe", "1f1b", "zb_h1", "zb_h2", "zb_v"})

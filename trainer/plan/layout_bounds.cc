@@ -169,7 +169,9 @@ LayoutBounds::Least LayoutBounds::of(const MeshedRecipe& meshed, const PipelineL
     memory.push_back({forward.memory, backward.memory, weights.memory});
   }
   const bool settles = meshed.recipe.parallelism.pipeline_parallel_schedule == "auto";
-  Least least{settles ? busiest(schedule, costs) : simulate(schedule, costs).makespan, 0};
+  Least least{settles ? busiest(schedule, costs)
+                      : pipeline_seconds(meshed.recipe, simulate(schedule, costs)),
+              0};
   least.seconds *= device_.step_factor;
   const double bytes_each = bytes_of_a_parameter(meshed);
   for (int rank = 0; rank < schedule.shape.stages; ++rank) {

@@ -197,7 +197,7 @@ Plan plan_of_schedule(const MeshedRecipe& meshed, const PipelineLayout& layout,
   }
   const Simulation simulation = simulate(layout.schedule, costs);
   plan.bubble_rate = simulation.bubble_rate;
-  plan.step_seconds = (simulation.makespan + after) * device.step_factor;
+  plan.step_seconds = (pipeline_seconds(plan.recipe, simulation) + after) * device.step_factor;
   add_memory(plan);
   return plan;
 }
@@ -246,6 +246,10 @@ MeshedRecipe::MeshedRecipe(const Recipe& given, int num_ranks)
     : ranks(num_ranks),
       mesh(resolved(mesh_degrees(given.parallelism), num_ranks)),
       recipe(with_batch_inferred(given, mesh.replicate * mesh.shard)) {}
+
+double pipeline_seconds(const Recipe& recipe, const Simulation& simulation) {
+  return recipe.optimizer.post_validation ? longest_span(simulation.timeline) : simulation.makespan;
+}
 
 Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads) {
   const MeshedRecipe meshed(recipe, ranks);

@@ -60,6 +60,10 @@ struct MeshedRecipe {
 /// The layout of a pipeline, of a recipe as it resolves on a mesh.
 PipelineLayout planned_layout(const Recipe& recipe, const MeshDegrees& mesh);
 
+/// What a step's passes take, from one step to the next: with optimizer.post_validation ranks begin the
+/// next one as they end this one.
+double pipeline_seconds(const Recipe& recipe, const Simulation& simulation);
+
 /// Of a recipe on so many ranks; Error(usage) if they do not fit. `threads` of a rank's kernels count
 /// for their workspace.
 Plan make_plan(const Recipe& recipe, int ranks, const DeviceModel& device, int threads = 1);
