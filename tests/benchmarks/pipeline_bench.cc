@@ -1,6 +1,6 @@
 // The runner against the simulator: stages that sleep for their times, with the real runner, graph
 // and messages between processes.
-//   mpirun -np 8 pipeline_bench [T_F,T_B,T_W in ms] [--json FILE]
+//   mpirun -np 8 pipeline_bench [T_F,T_B,T_W in ms] [--kind KIND] [--json FILE]
 // Prints the bubble rate of every schedule, as simulated and as measured (the median step); then what
 // a step takes where every step waits for the gradient norm before it updates, and where the norm
 // arrives during the next one's warm-up (optimizer.post_validation).
@@ -145,13 +145,16 @@ std::string json_of(const std::vector<Row>& rows) {
   return json + "\n]\n";
 }
 
-void run(Communicator& world, const StageCosts& stage, const std::string& json) {
+/// Of all kinds, or of one.
+void run(Communicator& world, const StageCosts& stage, const std::string& only,
+         const std::string& json) {
   if (world.rank() == 0)
     std::printf("%-18s %7s %7s %13s %10s %10s %11s %10s %10s %14s %10s\n", "schedule", "stages",
                 "chunks", "microbatches", "simulated", "measured", "difference", "makespan",
                 "waiting", "busiest rank", "post-val.");
   std::vector<Row> rows;
-  for (const ScheduleKind& kind : schedule_kinds())
+  for (const ScheduleKind& kind : schedule_kinds()) {
+    if (!only.empty() && kind.name != only) continue;
     for (const int microbatches : {world.size(), 3 * world.size()})
       for (const Row& row : measure(world, stage, kind, microbatches)) {
         rows.push_back(row);
@@ -161,6 +164,7 @@ void run(Communicator& world, const StageCosts& stage, const std::string& json) 
                       row.simulated, row.measured, row.measured - row.simulated, row.makespan,
                       row.waiting, row.busiest, row.post_validated);
       }
+  }
   if (world.rank() == 0 && !json.empty()) std::ofstream(json) << json_of(rows);
 }
 
@@ -170,20 +174,21 @@ void run(Communicator& world, const StageCosts& stage, const std::string& json) 
 int main(int argc, char** argv) {
   using namespace boostr;
   StageCosts stage{.forward = 20, .backward_input = 20, .backward_weight = 12};
-  std::string json;
+  std::string kind, json;
   for (int i = 1; i < argc; ++i) {
-    const bool is_json = std::string_view(argv[i]) == "--json" && i + 1 < argc;
-    if (is_json) {
-      json = argv[++i];
+    const std::string_view word = argv[i];
+    if ((word == "--json" || word == "--kind") && i + 1 < argc) {
+      (word == "--json" ? json : kind) = argv[++i];
     } else if (std::sscanf(argv[i], "%lf,%lf,%lf", &stage.forward, &stage.backward_input,
                            &stage.backward_weight) != 3) {
-      std::fprintf(stderr, "pipeline_bench: expected T_F,T_B,T_W in ms or --json FILE\n");
+      std::fprintf(stderr,
+                   "pipeline_bench: expected T_F,T_B,T_W in ms, --kind KIND or --json FILE\n");
       return 2;
     }
   }
   try {
     const auto world = mpi_world();
-    benchmarks::run(*world, stage, json);
+    benchmarks::run(*world, stage, kind, json);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "pipeline_bench: %s\n", error.what());
     return 1;
