@@ -48,8 +48,7 @@ RankTimes Reporter::times_until_now(const PipelineRunner::Times& pipeline) const
 }
 
 void Reporter::begin_step(const PipelineRunner::Times& pipeline) {
-  if (open_steps_++ == 0) at_begin_ = times_until_now(pipeline);
-  throughput_.begin_step();
+  if (throughput_.begin_step()) at_begin_ = times_until_now(pipeline);
 }
 
 MetricsRow Reporter::make_row(const StepReport& report) {
@@ -83,7 +82,6 @@ void Reporter::end_step(const StepReport& report, const PipelineRunner::Times& p
   const RankTimes now = times_until_now(pipeline);
   window_ += now - at_begin_;
   at_begin_ = now;
-  --open_steps_;
   if (first_step_ == 0) {
     first_step_ = report.step;
     first_loss_ = report.loss;

@@ -57,8 +57,7 @@ class Reporter {
   Console console_;
   Throughput throughput_;
   RankTimes at_begin_;  ///< of the step, or at the end of the one before if that came later
-  int open_steps_ = 0;
-  RankTimes window_;                                ///< since the last row
+  RankTimes window_;    ///< since the last row
   std::unique_ptr<MetricsLog> log_;                 ///< rank 0 only
   std::unique_ptr<TensorBoardWriter> tensorboard_;  ///< rank 0 only
   double first_loss_ = 0;

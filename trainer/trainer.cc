@@ -90,8 +90,10 @@ std::int64_t Trainer::advance(const Batch& batch, const Settled& settled) {
   // The mean over the global batch: every rank divides by the same count, so gradients only need to
   // be summed.
   const double targets = std::max(tokens, 1.0);
+  std::function<bool()> may_go_on;
+  if (open_) may_go_on = [&] { return stands(settled); };
   std::optional<double> loss =
-      pipeline_->train(batch, report.loss_scale / targets, *zero_, [&] { return stands(settled); });
+      pipeline_->train(batch, report.loss_scale / targets, *zero_, may_go_on);
   if (!loss) {
     settle(settled);
     report.loss_scale = loss_scaler_.scale();
@@ -132,7 +134,6 @@ double Trainer::expected_loss_scale() const {
 }
 
 bool Trainer::stands(const Settled& settled) {
-  if (!open_) return true;
   complete(*open_);
   if (clip_factor(open_->report) != 1.0) return false;
   loss_scaler_.update(true);

@@ -92,7 +92,7 @@ class Trainer {
   /// A step whose gradients are there.
   struct OpenStep {
     StepReport report;
-    double loss = 0;       ///< this rank's, scaled
+    double loss = 0;            ///< this rank's, scaled
     ReducedNumbers total_loss;  ///< scaled
     ReducedNumbers squared_norms;
     bool updated = false;  ///< on trial, as if the gradient were fine
@@ -106,7 +106,7 @@ class Trainer {
   /// What the gradients are to be multiplied with, beside the loss scale; nothing if they are not
   /// finite.
   std::optional<double> clip_factor(const StepReport& report) const;
-  /// Whether the open step, if there is one, was right to update; settles it then.
+  /// Whether the open step was right to update; settles it then.
   bool stands(const Settled& settled);
   /// The loss scale of the next step, as far as is known.
   double expected_loss_scale() const;

@@ -117,7 +117,6 @@ TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& mode
       rows_(recipe.training.micro_batch_size),
       layout_(std::move(layout)),
       forwards_(forwards_of(layout_.schedule)),
-      warm_up_(warm_up(layout_.schedule)),
       held_(layout_.parts_of(mesh.pp().rank())),
       share_(share_of(model, held_, layout_.parts.size() > 1)),
       tied_(tied_parameter(model, layout_, mesh.pp())),
@@ -126,6 +125,7 @@ TrainingPipeline::TrainingPipeline(const Recipe& recipe, Mesh& mesh, Model& mode
 std::optional<double> TrainingPipeline::train(const Batch& batch, double scale, Zero& zero,
                                               const std::function<bool()>& may_go_on) {
   BatchChunks chunks(model_, recomputation_, held_, batch, rows_, scale, &zero);
+  if (may_go_on && warm_up_.empty()) warm_up_ = warm_up(layout_.schedule);
   const PipelineGate gate = may_go_on ? PipelineGate{warm_up_, may_go_on} : PipelineGate();
   if (!runner_.run(layout_.schedule, chunks, gate)) return std::nullopt;
   reduce_gradients(zero);
@@ -143,7 +143,7 @@ void TrainingPipeline::search_again() {
   layout_.costs = costs;
   layout_.schedule = schedule_for(section_, layout_, costs);
   forwards_ = forwards_of(layout_.schedule);
-  warm_up_ = warm_up(layout_.schedule);
+  warm_up_.clear();
   ++schedules_made_;
 }
 

@@ -62,7 +62,7 @@ class TrainingPipeline {
   std::int64_t rows_;  ///< of a microbatch
   PipelineLayout layout_;
   Schedule forwards_;
-  std::vector<std::size_t> warm_up_;  ///< of the schedule
+  std::vector<std::size_t> warm_up_;  ///< of the schedule, once it was asked for
   std::vector<ModelPart> held_;
   ModelShare share_;
   std::optional<TiedParameter> tied_;

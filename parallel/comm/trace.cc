@@ -123,7 +123,8 @@ void Trace::give_up() {
   write(rings_[static_cast<std::size_t>(world_rank_)]->waiting, TraceRing::gave_up);
 }
 
-void Trace::watch_processes() const {
+void Trace::watch_processes() {
+  const std::lock_guard lock(mutex_);
   for (std::size_t rank = 0; rank < rings_.size(); ++rank) {
     const auto process =
         rings_[rank] == nullptr ? 0 : static_cast<int>(read(rings_[rank]->process));
@@ -170,7 +171,6 @@ std::chrono::duration<double> Trace::timeout() const {
 
 std::optional<std::string> Trace::overdue() const {
   const std::lock_guard lock(mutex_);
-  watch_processes();  // before it matters: one that has gone cannot be looked up any more
   if (!wait_) return std::nullopt;
   std::uint64_t& alive = rings_[static_cast<std::size_t>(world_rank_)]->alive;
   write(alive, read(alive) + 1);

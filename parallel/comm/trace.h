@@ -71,17 +71,21 @@ class Trace {
   void add_held_up(double seconds) { held_up_seconds_ += seconds; }
   double held_up_seconds() const { return held_up_seconds_; }
 
+  /// From now on this notices when a process ends that holds other ranks. To be called before it
+  /// matters, and again while ranks begin: one that has gone cannot be looked up any more.
+  void watch_processes();
+
   void set_timeout(std::chrono::duration<double> timeout);
   std::chrono::duration<double> timeout() const;
-  /// If this rank waits for longer than the timeout, or for a process that has ended: the message that says for what, which ranks
-  /// have not entered the operation, and what each rank called last. Callable from another thread.
+  /// If this rank waits for longer than the timeout, or for a process that has ended: the message
+  /// that says for what, which ranks have not entered the operation, and what each rank called
+  /// last. Callable from another thread.
   std::optional<std::string> overdue() const;
   /// Throws that message as Error(communication).
   void throw_if_overdue() const;
 
  private:
   std::string report(const Wait& wait, double seconds, const std::string& blame) const;
-  void watch_processes() const;
   /// The ranks of the wait's group whose processes have ended without a word: who they wait for.
   std::vector<int> ended(const Wait& wait) const;
   /// Whether this rank is the first to report a wait for the missing ranks.
@@ -109,8 +113,8 @@ class Trace {
                               // reads it
   std::optional<Wait> wait_;
   mutable Heartbeat heartbeat_;
-  mutable std::map<int, ProcessWatch> processes_;  // by world rank, of those that have begun
-  mutable bool reported_ = false;                  // that a wait was overdue
+  std::map<int, ProcessWatch> processes_;  // by world rank, of those that have begun
+  mutable bool reported_ = false;          // that a wait was overdue
 };
 
 }  // namespace boostr

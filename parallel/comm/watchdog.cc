@@ -6,8 +6,7 @@
 
 namespace boostr {
 
-Watchdog::Watchdog(std::shared_ptr<const Trace> trace,
-                   std::function<void(const std::string&)> on_hang)
+Watchdog::Watchdog(std::shared_ptr<Trace> trace, std::function<void(const std::string&)> on_hang)
     : trace_(std::move(trace)), on_hang_(std::move(on_hang)), thread_([this] { run(); }) {}
 
 Watchdog::~Watchdog() {
@@ -23,6 +22,7 @@ void Watchdog::run() {
   constexpr std::chrono::milliseconds interval{100};
   std::unique_lock lock(mutex_);
   while (!stop_.wait_for(lock, interval, [this] { return stopping_; })) {
+    trace_->watch_processes();
     if (const std::optional<std::string> report = trace_->overdue()) {
       on_hang_(*report);
       return;

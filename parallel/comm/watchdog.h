@@ -12,11 +12,11 @@
 namespace boostr {
 
 /// A thread that looks at one rank's trace several times a second, and calls `on_hang` with the
-/// report once an operation is overdue. It sees what the rank itself cannot: that it is stuck
-/// inside a library.
+/// report once an operation is overdue or a rank's process has ended. It sees what the rank itself
+/// cannot: that it is stuck inside a library.
 class Watchdog {
  public:
-  Watchdog(std::shared_ptr<const Trace> trace, std::function<void(const std::string&)> on_hang);
+  Watchdog(std::shared_ptr<Trace> trace, std::function<void(const std::string&)> on_hang);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -24,7 +24,7 @@ class Watchdog {
  private:
   void run();
 
-  std::shared_ptr<const Trace> trace_;
+  std::shared_ptr<Trace> trace_;
   std::function<void(const std::string&)> on_hang_;
   std::mutex mutex_;
   std::condition_variable stop_;

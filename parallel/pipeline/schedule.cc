@@ -1,5 +1,6 @@
 #include "parallel/pipeline/schedule.h"
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/runtime/error.h"
@@ -49,6 +50,13 @@ std::optional<StagePlace> Schedule::source(int rank, const Pass& pass) const {
 
 std::optional<StagePlace> Schedule::destination(int rank, const Pass& pass) const {
   return beside(*this, rank, pass.chunk, direction(pass.kind));
+}
+
+bool splits_backward(const Schedule& schedule) {
+  return std::ranges::any_of(schedule.passes, [](const std::vector<Pass>& passes) {
+    return std::ranges::any_of(
+        passes, [](const Pass& pass) { return pass.kind == PassKind::backward_input; });
+  });
 }
 
 }  // namespace boostr

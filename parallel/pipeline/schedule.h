@@ -76,4 +76,7 @@ struct Schedule {
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };
 
+/// Whether gradients of weights are passes of their own in it.
+bool splits_backward(const Schedule& schedule);
+
 }  // namespace boostr

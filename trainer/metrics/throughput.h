@@ -14,9 +14,11 @@ class Throughput {
       : flops_per_token_(flops_per_token), peak_flops_(peak_flops) {}
 
   /// A step begins, and ends having trained on `tokens`. The next one may have begun before: its
-  /// time counts from that end on.
-  void begin_step() {
-    if (open_steps_++ == 0) begun_ = Clock::now();
+  /// time counts from that end on. Returns whether the one before had ended.
+  bool begin_step() {
+    if (open_steps_++ > 0) return false;
+    begun_ = Clock::now();
+    return true;
   }
   void end_step(std::int64_t tokens);
 

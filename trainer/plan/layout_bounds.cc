@@ -14,12 +14,6 @@
 namespace boostr {
 namespace {
 
-bool splits_backward(const Schedule& schedule) {
-  return std::ranges::any_of(schedule.passes.front(), [](const Pass& pass) {
-    return pass.kind == PassKind::backward_input;
-  });
-}
-
 double parameters_of(Model& model, const ModelPart& part) {
   double sum = 0;
   for (const std::vector<Parameter>& unit : parameter_units(model, part))

@@ -17,13 +17,6 @@ std::vector<std::int64_t> distinct_microbatches(std::int64_t count) {
   return {1, count - 2, 1};
 }
 
-bool has_split_backwards(const Schedule& schedule) {
-  return std::ranges::any_of(schedule.passes, [](const std::vector<Pass>& passes) {
-    return std::ranges::any_of(
-        passes, [](const Pass& pass) { return pass.kind == PassKind::backward_input; });
-  });
-}
-
 }  // namespace
 
 RankStep::RankStep(const RankRequest& request, Communicator& world)
@@ -36,7 +29,7 @@ RankStep::RankStep(const RankRequest& request, Communicator& world)
       model_(build_model(recipe_.model, recipe_.training.seq_len, dtype_, tp_)),
       parts_(request.layout.parts_of(request.stage)),
       pipeline_(recipe_, mesh_, *model_, dtype_, request.layout),
-      splits_backward_(has_split_backwards(request.layout.schedule)),
+      splits_backward_(splits_backward(request.layout.schedule)),
       microbatches_(distinct_microbatches(request.layout.schedule.shape.microbatches)) {
   zero_ = std::make_unique<Zero>(
       pipeline_.share(), DataParallelGroups{mesh_.shard(), mesh_.replicate()}, mesh_.model(),
