@@ -20,13 +20,16 @@ namespace {
 
 // A signal handler can reach nothing but globals.
 volatile std::sig_atomic_t mpirun_pid = 0;
-volatile std::sig_atomic_t stop_seen = 0;
+volatile std::sig_atomic_t stop_signal = 0;
+volatile std::sig_atomic_t mpirun_ended = 0;
 
 extern "C" void pass_on(int signal) {
   if (mpirun_pid <= 0) return;
   const bool stop = signal == SIGINT || signal == SIGTERM || signal == SIGHUP;
-  kill(mpirun_pid, !stop ? signal : stop_seen != 0 ? SIGTERM : SIGUSR1);
-  if (stop) stop_seen = 1;
+  const bool impatient = stop && stop_signal != 0;
+  kill(mpirun_pid, !stop ? signal : impatient ? SIGTERM : SIGUSR1);
+  if (stop) stop_signal = signal;
+  if (impatient) mpirun_ended = 1;
 }
 
 void install_handlers() {
@@ -102,6 +105,8 @@ int launch_under_mpirun(int ranks, const std::vector<std::string>& arguments) {
   mpirun_pid = child;
   const int code = wait_for(child);
   require(code != 127, ExitCode::usage, "mpirun could not be run");
+  const bool ended_as_asked = (stop_signal != 0 && code > 128) || (mpirun_ended != 0 && code == 1);
+  if (ended_as_asked) return 128 + stop_signal;
   require(code <= 128, ExitCode::communication, "a rank was ended by signal ", code - 128,
           code == 128 + SIGKILL ? " (by the system, for want of memory?)" : "",
           "; run the same command again to go on from the last checkpoint");

@@ -227,6 +227,14 @@ case $case_name in
     code=0
     wait "$pid" || code=$?
     [ "$code" -eq 75 ] || fail "exit code $code"
+    "$program" profile -n 2 recipe.yaml --steps=100000 >last.log 2>&1 &  # has nothing to save
+    pid=$!
+    sleep 3
+    kill -INT "$pid"
+    code=0
+    wait "$pid" || code=$?
+    [ "$code" -eq 130 ] || fail "exit code $code of a profile"
+    ! grep -q "error: a rank" last.log || fail "a wish is told as an error"
     expect_code 0 "$program" -n 2 recipe.yaml output=short training.steps=2 lr_schedule.warmup_steps=3
     [ "$(grep -c 'warning:' last.log)" -eq 1 ] || fail "the warning was not said once"
     compgen -G 'run/checkpoints/step-*' >/dev/null || fail "no checkpoint"
