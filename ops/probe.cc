@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/kernel_table.h"
+#include "kernels/runtime/host_memory.h"
 
 namespace boostr {
 namespace {
@@ -58,7 +59,9 @@ double measured_peak_flops(DType dtype, double seconds, Device device) {
 
 double measured_bandwidth(Device device) {
   constexpr int runs = 5;
-  const std::int64_t numel = 2 * last_cache_bytes() / std::int64_t(sizeof(float));
+  const std::size_t bytes =
+      std::min(2 * std::size_t(last_cache_bytes()), host_memory().available / 4);
+  const auto numel = static_cast<std::int64_t>(bytes / sizeof(float));
   const Buffer from = Buffer::dedicated(std::size_t(numel) * sizeof(float), device);
   const Buffer to = Buffer::dedicated(from.size(), device);
   const Out source{from.data(), DType::f32, {numel}}, target{to.data(), DType::f32, {numel}};

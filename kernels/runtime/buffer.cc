@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
-#include <fstream>
-#include <limits>
 #include <map>
 #include <mutex>
-#include <string>
 #include <vector>
 
 #include "kernels/runtime/block_source.h"
 #include "kernels/runtime/error.h"
+#include "kernels/runtime/host_memory.h"
 #include "kernels/runtime/memory_ledger.h"
 
 namespace boostr {
@@ -21,7 +19,8 @@ namespace {
 
 constexpr std::size_t alignment = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
-constexpr std::size_t worth_asking = std::size_t{64} << 20;
+constexpr std::size_t worth_asking = std::size_t{16} << 20;
+constexpr std::size_t not_tensors = std::size_t{32} << 20;  ///< what else may come to need memory
 
 /// Rounds up so that at most 1/8 and 2 MiB are wasted and sizes fall into few classes.
 std::size_t size_class(std::size_t bytes) {
@@ -29,24 +28,7 @@ std::size_t size_class(std::size_t bytes) {
   return (std::max<std::size_t>(bytes, 1) + step - 1) / step * step;
 }
 
-/// What the machine can still give without ending a process, as Linux estimates it; unlimited where
-/// it does not say.
-std::size_t available_bytes() {
-  std::ifstream file("/proc/meminfo");
-  std::size_t kib = 0, sum = 0;
-  bool known = false;
-  for (std::string word; file >> word;) {
-    if (word != "MemAvailable:" && word != "SwapFree:") continue;
-    known = word == "MemAvailable:" || known;
-    if (file >> kib) sum += kib << 10;
-  }
-  return known ? sum : std::numeric_limits<std::size_t>::max();
-}
-
 std::byte* allocate_from_system(std::size_t bytes) {
-  // Linux promises more memory than there is, and ends the process that comes to use it without a
-  // word.
-  if (bytes >= worth_asking && bytes > available_bytes()) return nullptr;
   const std::size_t whole_pages = bytes / huge_page * huge_page;
   if (whole_pages == 0) return static_cast<std::byte*>(std::aligned_alloc(alignment, bytes));
   const std::size_t padded = (bytes + huge_page - 1) / huge_page * huge_page;
@@ -127,12 +109,25 @@ class CpuAllocator final : public BlockSource {
     return block;
   }
 
+  /// Whether there is memory for these bytes and for what is held but was never touched. Linux
+  /// promises more than there is, and ends the process that comes to use it without a word. Asked
+  /// once in a while.
+  bool can_have(std::size_t bytes) {
+    unasked_ += bytes;
+    if (unasked_ < worth_asking) return true;
+    const std::size_t held = stats_.bytes_in_use + stats_.bytes_cached;
+    const std::size_t untouched = held - std::min(held, resident_bytes());
+    const bool can = bytes + untouched + not_tensors <= host_memory().available;
+    if (can) unasked_ = 0;
+    return can;
+  }
+
   std::byte* take_from_system(std::size_t bytes) {
     ++stats_.system_allocations;
-    std::byte* block = allocate_from_system(bytes);
+    std::byte* block = can_have(bytes) ? allocate_from_system(bytes) : nullptr;
     if (block == nullptr) {
       release_cached_locked();
-      block = allocate_from_system(bytes);
+      if (can_have(bytes)) block = allocate_from_system(bytes);
     }
     require(block != nullptr, ExitCode::memory, "out of memory: cannot allocate ", bytes,
             " bytes beside the ", stats_.bytes_in_use,
@@ -151,6 +146,7 @@ class CpuAllocator final : public BlockSource {
   std::mutex mutex_;
   std::map<std::size_t, std::vector<std::byte*>> free_;
   AllocatorStats stats_;
+  std::size_t unasked_ = 0;  ///< bytes taken from the system since it was asked
 };
 
 /// Gives a block back to where it came from, and its bytes back to the ledger.

@@ -1,14 +1,14 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "kernels/runtime/host_memory.h"
 
 namespace boostr {
 namespace {
@@ -62,14 +62,6 @@ TEST(Buffer, ADedicatedOneTakesNoBlockFromTheCacheAndLeavesNone) {
   EXPECT_EQ(allocator_stats().bytes_in_use, before.bytes_in_use);
 }
 
-/// Bytes of this process that lie in memory.
-std::size_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::size_t all = 0, resident = 0;
-  file >> all >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
 TEST(Buffer, OfLittleMoreThanAHugePageDoesNotTakeTwo) {
   constexpr std::size_t count = 32, bytes = std::size_t{9} << 18;  // 2 1/4 MiB
   release_cached_memory();
@@ -82,26 +74,29 @@ TEST(Buffer, OfLittleMoreThanAHugePageDoesNotTakeTwo) {
   EXPECT_LT(resident_bytes(), before + count * bytes * 4 / 3);
 }
 
-// MemAvailable and SwapFree of /proc/meminfo, in bytes.
-std::size_t free_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::size_t kib = 0, sum = 0;
-  for (std::string word; file >> word;)
-    if ((word == "MemAvailable:" || word == "SwapFree:") && file >> kib) sum += kib << 10;
-  return sum;
+ExitCode code_of(const std::function<void()>& allocate) {
+  try {
+    allocate();
+    return ExitCode::ok;
+  } catch (const Error& e) {
+    return e.code();
+  }
 }
 
 TEST(Buffer, RefusesMoreThanTheMachineHasFreeInsteadOfBeingKilledForItLater) {
   constexpr std::size_t beyond = std::size_t{1} << 30;  // others may free some meanwhile
-  const auto code = [&] {
-    try {
-      const Buffer buffer(free_memory() + beyond);
-      return ExitCode::ok;
-    } catch (const Error& e) {
-      return e.code();
-    }
+  EXPECT_EQ(code_of([] { const Buffer buffer(host_memory().available + beyond); }),
+            ExitCode::memory);
+}
+
+TEST(Buffer, RefusesWhatTheMachineOnlyHasUntilOtherBuffersAreWritten) {
+  const std::size_t quarter = host_memory().available / 4;
+  std::vector<Buffer> promised;
+  const auto allocate = [&] {
+    while (promised.size() < 8) promised.push_back(Buffer::dedicated(quarter));
   };
-  EXPECT_EQ(code(), ExitCode::memory);
+  EXPECT_EQ(code_of(allocate), ExitCode::memory);
+  EXPECT_GT(promised.size(), 0U);
 }
 
 TEST(Registry, FindsALevelThisMachineRuns) {

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
-#include <thread>
+#include <future>
 #include <utility>
 
 #include "kernels/runtime/dry_run.h"
@@ -136,18 +135,8 @@ class DryRank {
 }  // namespace
 
 RankRecord dry_rank(const RankRequest& request) {
-  RankRecord record;
-  std::exception_ptr failure;
   // A thread has a ledger, a stream and kernels of its own.
-  std::thread([&] {
-    try {
-      record = DryRank(request).record();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }).join();
-  if (failure) std::rethrow_exception(failure);
-  return record;
+  return std::async(std::launch::async, [&] { return DryRank(request).record(); }).get();
 }
 
 }  // namespace boostr

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <system_error>
 #include <thread>
 
 #include "kernels/runtime/error.h"
+#include "kernels/runtime/host_memory.h"
 #include "ops/execution.h"
 #include "ops/probe.h"
 #include "trainer/data/input_files.h"
@@ -17,10 +19,6 @@ namespace boostr {
 namespace {
 
 int num_cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
-
-double memory_of_this_host() {
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-}
 
 /// Of the files that a pattern names, each counted once; 0 where there are none.
 double file_bytes(const std::string& pattern) {
@@ -73,7 +71,7 @@ HostShare share_of_this_host(int ranks, int threads) {
 DeviceModel host_model(const HostShare& share) {
   DeviceModel device;
   device.name = "this";
-  device.memory_bytes = memory_of_this_host() / share.ranks;
+  device.memory_bytes = static_cast<double>(host_memory().total) / share.ranks;
   device.is_host = true;
   device.ranks_per_host = share.ranks;
   device.between = {1e9, 50e-6};
@@ -85,12 +83,12 @@ DeviceModel this_device(const HostShare& share, DType compute) {
   device.source = text("peaks measured now, ", share.ranks, " of ", share.threads,
                        " threads; the rest assumed: see --calibrate");
   // A thread of its own, whose number of threads nobody else sees.
-  std::thread([&] {
+  std::async(std::launch::async, [&] {
     set_num_threads(share.threads);
     for (const DType dtype : {compute, accumulator_of(compute)})
       device.flops[dtype] = measured_peak_flops(dtype, 0.05);
     device.bandwidth = measured_bandwidth();
-  }).join();
+  }).get();
   const double of_a_core = std::min(1.0, double(num_cores()) / double(share.ranks * share.threads));
   for (auto& [dtype, flops] : device.flops) flops *= of_a_core;
   device.bandwidth /= share.ranks;
