@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <ostream>
 
 #include "kernels/runtime/error.h"
 #include "parallel/pipeline/csv.h"
 #include "parallel/pipeline/kinds.h"
 #include "parallel/pipeline/timeline.h"
+#include "trainer/output_file.h"
 
 namespace boostr {
 namespace {
@@ -77,13 +77,6 @@ void check_memory(const ScheduleOptions& options, const PipelineShape& shape,
           " times the activation memory of 1f1b, more than --memory-limit ", options.memory_limit);
 }
 
-void write_file(const std::string& path, const std::string& contents) {
-  if (path.empty()) return;
-  std::ofstream file(path);
-  file << contents << std::flush;
-  require(file.good(), ExitCode::usage, "cannot write '", path, "'");
-}
-
 std::string json(const ScheduleOptions& options, const PipelineShape& shape,
                  const Simulation& simulation) {
   std::string kind;
@@ -122,11 +115,13 @@ int schedule_command(const ScheduleOptions& options, std::ostream& out) {
   const Simulation simulation =
       simulate(schedule, even_costs(stage, schedule.shape), options.weight_memory);
   check_memory(options, schedule.shape, simulation);
-  write_file(options.csv, schedule_csv(schedule));
+  if (!options.csv.empty()) write_output_file(options.csv, schedule_csv(schedule), "--csv");
   if (!options.svg.empty())
-    write_file(options.svg, timeline_svg(simulation.timeline,
-                                         {.title = title(options, schedule.shape, simulation),
-                                          .chunks = schedule.shape.chunks}));
+    write_output_file(
+        options.svg,
+        timeline_svg(simulation.timeline, {.title = title(options, schedule.shape, simulation),
+                                           .chunks = schedule.shape.chunks}),
+        "--svg");
   out << (options.json ? json(options, schedule.shape, simulation)
                        : report(options, schedule.shape, simulation));
   return static_cast<int>(ExitCode::ok);

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Measures every pipeline schedule beside data parallelism, and the runner beside the simulator.
+"""Measures every pipeline schedule beside data parallelism.
 
     tests/benchmarks/pipelines.py [--quick] [--pictures FOLDER] [--json OUT]
 
 Ranks of one thread train a small LLaMA under each schedule on 2 and 4 stages, and on as many
 data-parallel ranks; the processes alternate. Of each: tokens/s, the bubble rate of the last step as
 it ran, and that of the schedule simulated with the mean times of its passes. Two stages have a core
-each on a machine of two; four fill each other's bubbles there. Then stages that sleep for their
-times are run on 4 and 8 processes (pipeline_bench): the runner without the machine's limits.
+each on a machine of two; four fill each other's bubbles there. pipeline_bench shows the runner
+without the machine's limits.
 """
 import argparse
 import json
@@ -83,21 +83,10 @@ def measure(options, work):
     return rows
 
 
-def emulate(options, work):
-    rows = []
-    for ranks in (4, 8):
-        out = work / f"emulated{ranks}.json"
-        subprocess.run(["mpirun", "--bind-to", "none", "-np", str(ranks), options.emulation, "--json", str(out)],
-                       check=True)
-        rows += json.loads(out.read_text())
-    return rows
-
-
 def parse():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(step.ROOT / "build/bin/boostr-train"))
-    parser.add_argument("--emulation", default=str(step.ROOT / "build/bin/pipeline_bench"))
     parser.add_argument("--turns", type=int, default=3, help="process groups of each schedule")
     parser.add_argument("--steps", type=int, default=4, help="measured steps of each")
     parser.add_argument("--pictures", type=pathlib.Path, metavar="FOLDER",
@@ -116,11 +105,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="boostr-pipelines-") as folder:
         work = pathlib.Path(folder)
         step.write_tokens(work / "tokens.u16", MODEL["vocabulary"])
-        emulated = emulate(options, work)
         rows = measure(options, work)
     if options.json:
-        options.json.write_text(json.dumps({"load": os.getloadavg(), "rows": rows, "emulated": emulated},
-                                           indent=1))
+        options.json.write_text(json.dumps({"load": os.getloadavg(), "rows": rows}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs the benchmarks and rewrites the tables of docs/performance.md from what they measured.
 #   tests/benchmarks/run.sh [options] [parts]
-# Parts: machine gemm attention loss row optimizer comm step mesh pipeline scaling checkpoint (all of them without any).
+# Parts: machine gemm attention loss row optimizer comm step mesh pipeline schedule emulation scaling checkpoint (all of them without any).
 #   --quick       smaller sizes, fewer rounds
 #   --level=NAME  a build with the kernels of this instruction-set level alone (avx2, avx512, ...), into
 #                 docs/performance-NAME.md if there is such a page
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ ${#parts[@]} -gt 0 ] || parts=(machine gemm attention loss row optimizer comm step mesh pipeline scaling checkpoint)
+[ ${#parts[@]} -gt 0 ] || parts=(machine gemm attention loss row optimizer comm step mesh pipeline schedule emulation scaling checkpoint)
 
 cmake --preset cpu -B "$build" -DBOOSTR_TESTS=ON "${levels[@]}" >/dev/null
 cmake --build "$build" --target benchmarks boostr-train
@@ -61,7 +61,15 @@ for part in "${parts[@]}"; do
         --pictures "$pictures" --json "$results/mesh.json" ;;
     pipeline)
       python3 tests/benchmarks/pipelines.py "${quick[@]}" --program "$build/bin/boostr-train" \
-        --emulation "$build/bin/pipeline_bench" --pictures "$pictures" --json "$results/pipeline.json" ;;
+        --pictures "$pictures" --json "$results/pipeline.json" ;;
+    schedule)
+      for stages in 2 4; do
+        mpirun --bind-to none -np "$stages" "$build/bin/schedule_bench" --json "$results/schedule$stages.json"
+      done ;;
+    emulation)
+      for stages in 4 8; do
+        mpirun --bind-to none -np "$stages" "$build/bin/pipeline_bench" --json "$results/emulation$stages.json"
+      done ;;
     scaling)
       python3 tests/benchmarks/scaling.py "${quick[@]}" --program "$build/bin/boostr-train" \
         --pictures "$pictures" --json "$results/scaling.json" ;;

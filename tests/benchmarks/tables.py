@@ -147,45 +147,50 @@ def mesh(result):
             + f"\n\nLoad average {load} at the end.")
 
 
-def gain_of_zero_bubbles(rows, ranks):
-    """zb_h1 over 1f1b as measured, and as the planned bubbles of both promise."""
-    one, zero = ({row["who"]: row for row in rows if row["ranks"] == ranks}[who] for who in ("1f1b", "zb_h1"))
-    measured = one["milliseconds"] / zero["milliseconds"] - 1
-    promised = (1 - zero["planned"]) / (1 - one["planned"]) - 1
-    return f"{100 * measured:.1f} % more tokens/s on {ranks} stages, the planned bubbles promise {100 * promised:.1f} %"
-
-
 def pipeline(result):
     lines = [[row["ranks"], row["who"], milliseconds(row), f"{row['tokens_per_second']:.0f}",
               times(row["over_dp"]), f"{row['bubble_rate']:.3f}", f"{row['planned']:.3f}"]
              for row in result["rows"]]
-    emulated = [[row["kind"], row["stages"], row["chunks"], row["microbatches"], f"{row['simulated']:.4f}",
-                 f"{row['measured']:.4f}", f"{100 * (row['measured'] - row['simulated']):+.1f}",
-                 f"{row['makespan']:.0f}", f"{row['waiting']:.0f}", f"{row['busiest']:.0f}",
-                 f"{row['post_validated']:.0f}"]
-                for row in result["emulated"]]
     load = ", ".join(f"{value:.1f}" for value in result["load"])
     return (table(["ranks", "schedule", "ms/step", "tokens/s", "x data parallel", "bubble rate as it ran",
                    "as planned"], lines)
-            + "\n\n`zb_h1` over `1f1b`: " + "; ".join(gain_of_zero_bubbles(result["rows"], ranks) for ranks in (2, 4))
-            + ".\n\nStages that sleep 20, 20 and 12 ms in F, B and W. The last four columns are ms: what the simulator "
-            "says\nthat a step takes from its first begin to its last end, and steps that wait for the norm; what the "
-            "busiest rank takes,\nand steps with `optimizer.post_validation`.\n\n"
-            + table(["schedule", "stages", "chunks", "microbatches", "simulated", "as it ran", "points more",
-                     "makespan", "steps that wait", "busiest rank", "post-validated"], emulated)
             + f"\n\nLoad average {load} at the end.")
+
+
+def schedule(result):
+    lines = [[row["stages"], row["kind"], f"{row['milliseconds']:.0f}",
+              f"{row['times_1f1b']:.3f} ({row['lower']:.3f} to {row['upper']:.3f})", f"{row['promised']:.3f}",
+              f"{row['bubble_rate']:.3f}"]
+             for row in result["rows"]]
+    return (f"Medians of {result['rows'][0]['rounds']} rounds (and quartiles).\n\n"
+            + table(["stages", "schedule", "ms/step", "x 1f1b", "promised", "bubble rate"], lines))
+
+
+def emulation(result):
+    lines = [[row["kind"], row["stages"], row["chunks"], row["microbatches"], f"{row['simulated']:.4f}",
+              f"{row['measured']:.4f}", f"{100 * (row['measured'] - row['simulated']):+.1f}",
+              f"{row['makespan']:.0f}", f"{row['waiting']:.0f}", f"{row['busiest']:.0f}",
+              f"{row['post_validated']:.0f}", f"{100 * row['stolen']:.1f} %"]
+             for row in result["rows"]]
+    return ("Stages that sleep 20, 20 and 12 ms in F, B and W. Bubble rates; then ms: what the simulator says that a "
+            "step takes\nfrom its first begin to its last end, and steps that wait for the norm; what the busiest rank "
+            "takes, and steps with\n`optimizer.post_validation`; last, how much of the cores' time other guests of the "
+            "host took meanwhile.\n\n"
+            + table(["schedule", "stages", "chunks", "microbatches", "simulated", "as it ran", "points more",
+                     "makespan", "steps that wait", "busiest rank", "post-validated", "taken"], lines))
 
 
 TABLES = {"machine": machine, "gemm": gemm, "attention": attention, "loss": loss, "row": rows,
           "optimizer": optimizer, "comm": collectives, "step": step, "mesh": mesh,
-          "pipeline": pipeline}
+          "pipeline": pipeline, "schedule": schedule, "emulation": emulation}
 
 
 def merged(files):
     """One result of several runs of the same program (other numbers of ranks)."""
     results = [json.loads(file.read_text()) for file in files]
     for other in results[1:]:
-        results[0]["benchmarks"] += other["benchmarks"]
+        for rows in {"benchmarks", "rows"} & other.keys():
+            results[0][rows] += other[rows]
     return results[0]
 
 

@@ -308,15 +308,16 @@ case $case_name in
     [ "$(rows skip | wc -l)" -eq 20 ] || fail "not 20 rows"
     ;;
   profiles_on_1_and_2_ranks)
-    expect_code 0 "$program" profile recipe.yaml --steps 2 --trace one.json
+    expect_code 0 "$program" profile recipe.yaml --steps 2 --trace new/folder/profile.json
     expect_text "mean of 2 steps of 4 x 32 tokens | 1 rank x 1 thread"
     expect_text "attention_grad"
     expect_code 0 "$program" profile -n 2 recipe.yaml --by-shape
     expect_text "mean of 5 steps of 4 x 32 tokens | 2 ranks x 1 thread"
     expect_text "all_reduce wait"
     grep -q '"rank 1"' profile.json || fail "the trace has no second rank"
-    expect_code 4 "$program" profile recipe.yaml --trace no/such/folder.json
-    expect_text "cannot write 'no/such/folder.json'"
+    [ -s new/folder/profile.json ] || fail "no trace in a folder that was not there"
+    expect_code 2 "$program" profile recipe.yaml --trace recipe.yaml/profile.json
+    expect_text "cannot write 'recipe.yaml/profile.json': Not a directory; choose another file with --trace"
     expect_code 0 "$program" profile -n 2 recipe.yaml parallelism.pipeline_parallel_degree=2 --timeline pipeline.svg
     expect_text "pipeline as it ran: bubble rate 0."
     expect_text "pipeline as planned from the mean times of its passes: bubble rate 0."

@@ -122,7 +122,8 @@ TEST(ScheduleCommand, RefusesWhatMakesNoSchedule) {
        "schedule zb_h2 needs 1.75 times the activation memory of 1f1b, more than --memory-limit "
        "1.5"},
       {{"--kind", "1f1b", "--svg", ""}, "--svg: names no file"},
-      {{"--kind", "1f1b", "--csv", "no/such/folder.csv"}, "cannot write 'no/such/folder.csv'"},
+      {{"--kind", "1f1b", "--csv", "/dev/null/a.csv"},
+       "cannot write '/dev/null/a.csv': Not a directory; choose another file with --csv"},
       {{"--kind", "1f1b", "--chunk", "1"}, "unknown argument '--chunk'; did you mean '--chunks'?"}};
   for (auto [arguments, message] : cases) {
     arguments.insert(arguments.end(), sizes.begin(), sizes.end());

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include "kernels/runtime/profiler.h"
 #include "ops/execution.h"
@@ -12,8 +11,8 @@
 #include "parallel/comm/profiled_communicator.h"
 #include "parallel/pipeline/timeline.h"
 #include "trainer/agreement.h"
-#include "trainer/checkpoint/byte_exchange.h"
 #include "trainer/metrics/console.h"
+#include "trainer/output_file.h"
 #include "trainer/profile/chrome_trace.h"
 #include "trainer/profile/step_profile.h"
 #include "trainer/run_start.h"
@@ -96,18 +95,6 @@ std::vector<std::string> gather_on_rank_0(Communicator& world, std::string mine)
   return all;
 }
 
-/// Rank 0 writes `contents` at the end of the file, or in place of what it holds.
-void write_file(Communicator& world, const std::string& path, const std::string& contents,
-                std::ios::openmode mode) {
-  fail_together(world, failure_of([&] {
-                  if (world.rank() != 0) return;
-                  std::ofstream file(path, std::ios::binary | mode);
-                  file << contents << std::flush;
-                  expect(file.good(), "cannot write '", path,
-                         "'; choose another file with --trace or --timeline");
-                }));
-}
-
 /// What stands above the table.
 std::string headline(const Recipe& recipe, const StepProfile& profile, const MachinePeaks& peaks,
                      int ranks) {
@@ -142,12 +129,12 @@ std::string show_pipeline(const Trainer& trainer, Communicator& world, const std
   };
   const std::string as_ran = title("as it ran", ran);
   const std::string as_planned = title("as planned from the mean times of its passes", planned);
-  if (!file.empty()) {
+  if (world.rank() == 0 && !file.empty()) {
     const auto write = [&](const std::string& path, const std::string& words,
                            const PipelineTimeline& timeline) {
-      write_file(world, path,
-                 timeline_svg(timeline, {.title = words, .unit = "ms", .chunks = chunks}),
-                 std::ios::trunc);
+      write_output_file(path,
+                        timeline_svg(timeline, {.title = words, .unit = "ms", .chunks = chunks}),
+                        "--timeline");
     };
     write(file, as_ran, ran);
     write(planned_file(file), as_planned, planned);
@@ -163,8 +150,10 @@ std::string show_pipeline(const Trainer& trainer, Communicator& world, const std
 std::string profile_training(const Recipe& recipe, Communicator& world,
                              const ProfileOptions& options) {
   // Files that cannot be written stop the profile before it begins.
-  if (!options.trace.empty()) write_file(world, options.trace, "", std::ios::app);
-  if (!options.timeline.empty()) write_file(world, options.timeline, "", std::ios::app);
+  if (world.rank() == 0)
+    for (const auto& [file, option] :
+         {std::pair{options.trace, "--trace"}, std::pair{options.timeline, "--timeline"}})
+      if (!file.empty()) write_output_file(file, "", option, std::ios::app);
   Timeline timeline;
   ProfiledCommunicator profiled_world(world, timeline);
   TrainingSetup setup(recipe, profiled_world);
@@ -181,7 +170,7 @@ std::string profile_training(const Recipe& recipe, Communicator& world,
   if (!options.trace.empty()) {
     const auto events =
         gather_on_rank_0(world, trace_events(timeline.events(), world.rank(), passes));
-    write_file(world, options.trace, chrome_trace(events), std::ios::trunc);
+    if (world.rank() == 0) write_output_file(options.trace, chrome_trace(events), "--trace");
   }
   const std::string pipeline = show_pipeline(trainer, world, options.timeline);
   if (world.rank() != 0) return {};
