@@ -182,7 +182,7 @@ void run(Communicator& world, int rounds, const std::string& json) {
 
 int main(int argc, char** argv) {
   using namespace boostr;
-  int rounds = 20;
+  int rounds = 60;
   std::string json;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];

@@ -158,12 +158,11 @@ def pipeline(result):
 
 
 def schedule(result):
-    lines = [[row["stages"], row["kind"], f"{row['milliseconds']:.0f}",
+    lines = [[row["stages"], row["rounds"], row["kind"], f"{row['milliseconds']:.0f}",
               f"{row['times_1f1b']:.3f} ({row['lower']:.3f} to {row['upper']:.3f})", f"{row['promised']:.3f}",
               f"{row['bubble_rate']:.3f}"]
              for row in result["rows"]]
-    return (f"Medians of {result['rows'][0]['rounds']} rounds (and quartiles).\n\n"
-            + table(["stages", "schedule", "ms/step", "x 1f1b", "promised", "bubble rate"], lines))
+    return table(["stages", "rounds", "schedule", "ms/step", "x 1f1b (quartiles)", "promised", "bubble rate"], lines)
 
 
 def emulation(result):
