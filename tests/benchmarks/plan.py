@@ -36,12 +36,13 @@ def ranks_of(recipe):
 def measured(options, recipe, ranks, work):
     run = work / recipe.stem
     call(options.program, "-n", ranks, recipe, f"output={run}", f"training.steps={options.steps}",
-         "training.validation_batches=1", "metrics.interval=1", "metrics.tensorboard=false")
+         "training.validation_batches=1", "metrics.interval=1", "metrics.tensorboard=false",
+         "checkpoint.interval=10")
     lines = [json.loads(line) for line in (run / "metrics.jsonl").open()]
     rows = [line for line in lines if "event" not in line]
-    memory = next(line for line in lines if line.get("event") == "memory")
+    memory = [line for line in lines if line.get("event") == "memory"][-1]
     seconds = statistics.median(options.tokens / row["tokens_per_second"] for row in rows[WARM_UP:])
-    return memory, rows[1]["memory_bytes"], seconds
+    return memory, rows[-1]["memory_bytes"], seconds
 
 
 def planned(options, recipe, ranks, calibration):
