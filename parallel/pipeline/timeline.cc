@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <optional>
+#include <tuple>
 
 namespace boostr {
 namespace {
@@ -72,7 +75,7 @@ std::string_view style_class(PassKind kind) {
 constexpr std::string_view style = R"(<style>
 svg { background: #ffffff; font: 13px system-ui, sans-serif; } text { fill: #333333; }
 .title { font-size: 16px; font-weight: 600; } .grid { stroke: #dddddd; } .idle { fill: #f1f1f1; }
-.f { fill: #1f6feb; } .b { fill: #d1242f; } .w { fill: #1a7f37; } .bw { fill: #8250df; }
+.message { stroke: #8c959f; stroke-opacity: 0.6; } .f { fill: #1f6feb; } .b { fill: #d1242f; } .w { fill: #1a7f37; } .bw { fill: #8250df; }
 rect { stroke: #ffffff; stroke-width: 0.5; } .number { fill: #ffffff; font-size: 10px; text-anchor: middle; }
 @media (prefers-color-scheme: dark) { svg { background: #0d1117; } text { fill: #c9d1d9; }
 .grid { stroke: #30363d; } .idle { fill: #161b22; } rect { stroke: #0d1117; } .number { fill: #ffffff; } }
@@ -112,20 +115,47 @@ std::string legend() {
         kind, x, x + 20, words);
     x += 190;
   }
+  return out + fmt::format(
+                   "<line class='message' x1='{}' y1='54' x2='{}' y2='40'/><text x='{}' "
+                   "y='52'>message</text>\n",
+                   x, x + 14, x + 20);
+}
+
+/// Lines between the rows of ranks that send and receive. What was never received has none.
+std::string messages(const Schedule& schedule, const PipelineTimeline& timeline, const Plot& plot) {
+  using Taking = std::tuple<int, int, int, bool>;  // rank, chunk, microbatch, forward
+  std::map<Taking, double> begins;
+  const auto is_forward = [](const Pass& pass) { return pass.kind == PassKind::forward; };
+  const auto middle = [&](int rank) { return plot.y(std::size_t(rank)) + row_height / 2; };
+  const auto ranks = static_cast<int>(timeline.size());
+  for (int rank = 0; rank < ranks; ++rank)
+    for (const auto& [pass, begin, end] : timeline[std::size_t(rank)])
+      if (pass.kind != PassKind::backward_weight)
+        begins[{rank, pass.chunk, pass.microbatch, is_forward(pass)}] = begin;
+  std::string out;
+  for (int rank = 0; rank < ranks; ++rank)
+    for (const auto& [pass, begin, end] : timeline[std::size_t(rank)]) {
+      const std::optional<StagePlace> to = schedule.destination(rank, pass);
+      if (!to || to->rank == rank) continue;
+      const auto taken = begins.find({to->rank, to->chunk, pass.microbatch, is_forward(pass)});
+      if (taken == begins.end()) continue;
+      out += fmt::format("<line class='message' x1='{:.2f}' y1='{}' x2='{:.2f}' y2='{}'/>\n",
+                         plot.x(end), middle(rank), plot.x(taken->second), middle(to->rank));
+    }
   return out;
 }
 
-std::string drawn(const TimedPass& timed, std::size_t rank, const Plot& plot,
-                  const TimelinePicture& picture) {
+std::string drawn(const TimedPass& timed, std::size_t rank, const Plot& plot, int chunks,
+                  const std::string& unit) {
   const double x = plot.x(timed.begin), width = plot.x(timed.end) - x;
-  const double paler = 1 - 0.3 * timed.pass.chunk / std::max(picture.chunks - 1, 1);
+  const double paler = 1 - 0.3 * timed.pass.chunk / std::max(chunks - 1, 1);
   const std::string number = fmt::format("{}", timed.pass.microbatch);
   std::string out = fmt::format(
       "<rect class='{}' x='{:.2f}' y='{}' width='{:.2f}' height='{}'{}><title>{}: {:.6g} to {:.6g} "
       "{}</title></rect>",
       style_class(timed.pass.kind), x, plot.y(rank) + 2, width, row_height - 4,
       timed.pass.chunk > 0 ? fmt::format(" fill-opacity='{:.2f}'", paler) : "",
-      name(timed.pass, picture.chunks), timed.begin, timed.end, escaped(picture.unit));
+      name(timed.pass, chunks), timed.begin, timed.end, escaped(unit));
   if (width >= 6.5 * static_cast<double>(number.size()))
     out += fmt::format("<text class='number' x='{:.2f}' y='{}'>{}</text>", x + width / 2,
                        plot.y(rank) + row_height / 2 + 4, number);
@@ -152,7 +182,8 @@ std::string timeline_text(const PipelineTimeline& timeline, int columns, int chu
   return out;
 }
 
-std::string timeline_svg(const PipelineTimeline& timeline, const TimelinePicture& picture) {
+std::string timeline_svg(const Schedule& schedule, const PipelineTimeline& timeline,
+                         const TimelinePicture& picture) {
   const double height = top + static_cast<double>(timeline.size()) * row_height + bottom;
   const double width = left + plot_width + right;
   const Plot plot{span_of(timeline), height};
@@ -170,7 +201,9 @@ std::string timeline_svg(const PipelineTimeline& timeline, const TimelinePicture
         plot.y(rank) + row_height / 2 + 4, rank);
   svg += axis(plot, picture.unit);
   for (std::size_t rank = 0; rank < timeline.size(); ++rank)
-    for (const TimedPass& timed : timeline[rank]) svg += drawn(timed, rank, plot, picture);
+    for (const TimedPass& timed : timeline[rank])
+      svg += drawn(timed, rank, plot, schedule.shape.chunks, picture.unit);
+  svg += messages(schedule, timeline, plot);
   return svg + "</svg>\n";
 }
 

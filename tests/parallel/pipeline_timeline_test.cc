@@ -38,8 +38,11 @@ TEST(PipelineTimeline, IsDrawnFromItsFirstBegin) {
 }
 
 TEST(PipelineTimeline, IsAPictureOfEveryPass) {
-  const PipelineTimeline timeline = simulated("zb_v", {3, 4, 2}, times).timeline;
-  const std::string svg = timeline_svg(timeline, {.title = "a<b & c", .unit = "ms", .chunks = 2});
+  const PipelineShape shape{3, 4, 2};
+  const Schedule schedule =
+      make_schedule("zb_v", {.shape = shape, .costs = even_costs(times, shape)});
+  const std::string svg =
+      timeline_svg(schedule, simulated("zb_v", shape, times).timeline, {.title = "a<b & c"});
   EXPECT_EQ(svg.find("<svg xmlns='http://www.w3.org/2000/svg'"), 0u);
   EXPECT_NE(svg.find("a&lt;b &amp; c"), std::string::npos);
   EXPECT_NE(svg.find("prefers-color-scheme: dark"), std::string::npos);
@@ -48,6 +51,8 @@ TEST(PipelineTimeline, IsAPictureOfEveryPass) {
     EXPECT_EQ(count(svg, "<rect class='" + kind + "'"), 3 * 4 * 2 + in_legend) << kind;
   EXPECT_EQ(count(svg, "<rect class='idle'"), 3 + in_legend);
   EXPECT_EQ(count(svg, "<title>W3.1: "), 3u);
+  const std::size_t between_ranks = 2 * (6 - 1) - 2;  // both ways, but not where the chain turns
+  EXPECT_EQ(count(svg, "<line class='message'"), 4 * between_ranks + in_legend);
   EXPECT_EQ(count(svg, "nan") + count(svg, "inf"), 0u);
 }
 

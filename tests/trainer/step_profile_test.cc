@@ -120,10 +120,17 @@ TEST(ChromeTrace, KeepsNanosecondsAndNamesRanks) {
 }
 
 TEST(ChromeTrace, HasATrackOfThePipelinesPasses) {
-  const PassTrack track{.passes = {{{PassKind::forward, 3, 1}, 0.5, 0.75}}, .chunks = 2};
+  const TimedPass first{{PassKind::forward, 3, 1}, 0.25, 0.375};
+  const TimedPass second{{PassKind::forward, 3, 1}, 0.5, 0.75};
+  const PassTrack track{.steps = {{first, second}, {second}}, .chunks = 2};
   const auto trace = nlohmann::json::parse(chrome_trace({trace_events({}, 1, track)}));
-  const auto& pass = trace.at("traceEvents").back();
-  EXPECT_EQ(pass,
+  const auto& events = trace.at("traceEvents");
+  ASSERT_EQ(events.size(), 3U + 1 + 4) << "names, then events";
+  EXPECT_EQ(events[5],
+            nlohmann::json::parse(R"({"name": "idle", "cat": "idle", "ph": "X", "ts": 375000.0,
+    "dur": 125000.0, "pid": 2, "tid": 2, "args": {}})"))
+      << "between passes of a step, not between steps";
+  EXPECT_EQ(events.back(),
             nlohmann::json::parse(R"({"name": "F3.1", "cat": "pass", "ph": "X", "ts": 500000.0,
     "dur": 250000.0, "pid": 2, "tid": 2, "args": {"microbatch": 3, "chunk": 1}})"));
 }

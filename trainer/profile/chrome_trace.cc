@@ -35,6 +35,32 @@ std::string arguments(const TimelineEvent& event) {
                      name(event.dtype), shapes, event.flops, event.bytes);
 }
 
+/// An event of the track of passes; times in seconds.
+std::string pass_event(const std::string& name, std::string_view category, double begin, double end,
+                       int process, const std::string& arguments) {
+  return fmt::format(
+      ",\n"
+      R"({{"name": "{}", "cat": "{}", "ph": "X", "ts": {:.3f}, "dur": {:.3f}, "pid": {}, "tid": 2, "args": {{{}}}}})",
+      name, category, begin * 1e6, (end - begin) * 1e6, process, arguments);
+}
+
+std::string pass_events(const PassTrack& track, int process) {
+  std::string members = fmt::format(
+      ",\n"
+      R"({{"name": "thread_name", "ph": "M", "pid": {}, "tid": 2, "args": {{"name": "pipeline"}}}})",
+      process);
+  for (const std::vector<TimedPass>& passes : track.steps)
+    for (std::size_t i = 0; i < passes.size(); ++i) {
+      const auto& [pass, begin, end] = passes[i];
+      if (i > 0 && begin > passes[i - 1].end)
+        members += pass_event("idle", "idle", passes[i - 1].end, begin, process, "");
+      members +=
+          pass_event(name(pass, track.chunks), "pass", begin, end, process,
+                     fmt::format(R"("microbatch": {}, "chunk": {})", pass.microbatch, pass.chunk));
+    }
+  return members;
+}
+
 }  // namespace
 
 std::string trace_events(const std::vector<TimelineEvent>& events, int rank,
@@ -53,19 +79,7 @@ std::string trace_events(const std::vector<TimelineEvent>& events, int rank,
         R"({{"name": "{}", "cat": "{}", "ph": "X", "ts": {}, "dur": {}, "pid": {}, "tid": 1, "args": {}}})",
         event.name, category(event.kind), microseconds(event.begin),
         microseconds(event.end - event.begin), process, arguments(event));
-  if (track.passes.empty()) return members;
-  members += fmt::format(
-      ",\n"
-      R"({{"name": "thread_name", "ph": "M", "pid": {}, "tid": 2, "args": {{"name": "pipeline"}}}})",
-      process);
-  for (const TimedPass& timed : track.passes)
-    fmt::format_to(
-        std::back_inserter(members),
-        ",\n"
-        R"({{"name": "{}", "cat": "pass", "ph": "X", "ts": {:.3f}, "dur": {:.3f}, "pid": {}, "tid": 2, "args": {{"microbatch": {}, "chunk": {}}}}})",
-        name(timed.pass, track.chunks), timed.begin * 1e6, (timed.end - timed.begin) * 1e6, process,
-        timed.pass.microbatch, timed.pass.chunk);
-  return members;
+  return track.steps.empty() ? members : members + pass_events(track, process);
 }
 
 std::string chrome_trace(const std::vector<std::string>& events_by_rank) {

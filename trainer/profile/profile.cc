@@ -45,13 +45,14 @@ std::int64_t one_step(Trainer& trainer, Timeline& timeline) {
   return trainer.advance(batch, forget);
 }
 
-/// Appends the passes of the last step.
+/// Appends the last step.
 void add_passes(PassTrack& track, const Trainer& trainer, const Timeline& timeline) {
   const PipelineRunner& runner = trainer.pipeline().runner();
   const double later = double(timeline.now()) * 1e-9 - runner.now();
   track.chunks = trainer.pipeline().layout().schedule.shape.chunks;
+  std::vector<TimedPass>& passes = track.steps.emplace_back();
   for (const TimedPass& timed : runner.timeline())
-    track.passes.push_back({timed.pass, timed.begin + later, timed.end + later});
+    passes.push_back({timed.pass, timed.begin + later, timed.end + later});
 }
 
 /// Leaves the measured steps in `timeline`, which begins at the same moment on all ranks, and their
@@ -132,9 +133,7 @@ std::string show_pipeline(const Trainer& trainer, Communicator& world, const std
   if (world.rank() == 0 && !file.empty()) {
     const auto write = [&](const std::string& path, const std::string& words,
                            const PipelineTimeline& timeline) {
-      write_output_file(path,
-                        timeline_svg(timeline, {.title = words, .unit = "ms", .chunks = chunks}),
-                        "--timeline");
+      write_output_file(path, timeline_svg(schedule, timeline, {.title = words}), "--timeline");
     };
     write(file, as_ran, ran);
     write(planned_file(file), as_planned, planned);
