@@ -117,10 +117,10 @@ int schedule_command(const ScheduleOptions& options, std::ostream& out) {
   check_memory(options, schedule.shape, simulation);
   if (!options.csv.empty()) write_output_file(options.csv, schedule_csv(schedule), "--csv");
   if (!options.svg.empty())
-    write_output_file(options.svg,
-                      timeline_svg(schedule, simulation.timeline,
-                                   {.title = title(options, schedule.shape, simulation)}),
-                      "--svg");
+    write_output_file(
+        options.svg,
+        timeline_svg(schedule, simulation.timeline, title(options, schedule.shape, simulation)),
+        "--svg");
   out << (options.json ? json(options, schedule.shape, simulation)
                        : report(options, schedule.shape, simulation));
   return static_cast<int>(ExitCode::ok);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "kernels/runtime/memory_ledger.h"
+#include "models/model.h"
 #include "ops/copy.h"
 #include "ops/norm.h"
 #include "trainer/mapped_tensor.h"
@@ -194,6 +195,12 @@ ReducedNumbers Optimizer::squared_grad_norms(double grad_factor) const {
     std::ranges::copy(sum_of_squares_partials(state.slice.grad, grad_factor),
                       std::back_inserter(chunks));
   return sums_.start(chunks);
+}
+
+void Optimizer::initialize(std::uint64_t seed) {
+  for (const SliceState& state : state_)
+    boostr::initialize(state.master, state.slice.parameter, state.slice.begin, seed);
+  write_parameters();
 }
 
 void Optimizer::write_parameters() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -52,6 +53,8 @@ class Optimizer {
   };
   std::span<const SliceState> state() const { return state_; }
 
+  /// Every master's initial values, as initialize() of models/model.h has them, in its parameter too.
+  void initialize(std::uint64_t seed);
   /// Copies every master into its parameter's compute-type value, after masters were initialised or
   /// loaded.
   void write_parameters();

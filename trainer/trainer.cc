@@ -60,10 +60,7 @@ RankSlice Trainer::rank_slice() const {
 }
 
 void Trainer::initialize() {
-  for (const Optimizer::SliceState& state : optimizer_->state())
-    boostr::initialize(state.master, state.slice.parameter, state.slice.begin,
-                       recipe_.training.seed);
-  optimizer_->write_parameters();
+  optimizer_->initialize(recipe_.training.seed);
   zero_->gather_parameters();
 }
 

@@ -110,24 +110,27 @@ class CpuAllocator final : public BlockSource {
   }
 
   /// Whether there is memory for these bytes and for what is held but was never touched. Linux
-  /// promises more than there is, and ends the process that comes to use it without a word. Asked
-  /// once in a while.
-  bool can_have(std::size_t bytes) {
-    unasked_ += bytes;
-    if (unasked_ < worth_asking) return true;
+  /// promises more than there is, and ends the process that comes to use it without a word.
+  bool there_is(std::size_t bytes) const {
     const std::size_t held = stats_.bytes_in_use + stats_.bytes_cached;
-    const std::size_t untouched = held - std::min(held, resident_bytes());
-    const bool can = bytes + untouched + not_tensors <= host_memory().available;
-    if (can) unasked_ = 0;
-    return can;
+    const std::size_t untouched = held - std::min(held, resident_memory().own);
+    return bytes + untouched + not_tensors <= host_memory().available;
+  }
+
+  /// Null where there is no memory for it, which is looked at once in a while.
+  std::byte* try_system(std::size_t bytes) {
+    const bool asks = unasked_ + bytes >= worth_asking;
+    if (asks && !there_is(bytes)) return nullptr;
+    unasked_ = asks ? 0 : unasked_ + bytes;
+    return allocate_from_system(bytes);
   }
 
   std::byte* take_from_system(std::size_t bytes) {
     ++stats_.system_allocations;
-    std::byte* block = can_have(bytes) ? allocate_from_system(bytes) : nullptr;
+    std::byte* block = try_system(bytes);
     if (block == nullptr) {
       release_cached_locked();
-      if (can_have(bytes)) block = allocate_from_system(bytes);
+      block = try_system(bytes);
     }
     require(block != nullptr, ExitCode::memory, "out of memory: cannot allocate ", bytes,
             " bytes beside the ", stats_.bytes_in_use,

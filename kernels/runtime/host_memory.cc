@@ -87,11 +87,12 @@ HostMemory host_memory(const fs::path& root) {
   return memory;
 }
 
-std::size_t resident_bytes() {
+ResidentMemory resident_memory() {
   std::ifstream file("/proc/self/statm");
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGE_SIZE));
   std::size_t all = 0, resident = 0, shared = 0;
   file >> all >> resident >> shared;
-  return (resident - shared) * static_cast<std::size_t>(sysconf(_SC_PAGE_SIZE));
+  return {.own = (resident - shared) * page, .shared = shared * page};
 }
 
 }  // namespace boostr

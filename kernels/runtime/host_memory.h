@@ -19,7 +19,11 @@ struct HostMemory {
 /// say is unlimited.
 HostMemory host_memory(const std::filesystem::path& root = "/");
 
-/// Bytes of its own that this process has come to use; 0 where Linux does not say.
-std::size_t resident_bytes();
+/// Bytes that this process has come to use; 0 where Linux does not say.
+struct ResidentMemory {
+  std::size_t own = 0;
+  std::size_t shared = 0;  ///< pages of files, the program's among them, and between processes
+};
+ResidentMemory resident_memory();
 
 }  // namespace boostr

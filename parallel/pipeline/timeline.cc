@@ -90,7 +90,7 @@ struct Plot {
   double y(std::size_t rank) const { return top + static_cast<double>(rank) * row_height; }
 };
 
-std::string axis(const Plot& plot, const std::string& unit) {
+std::string axis(const Plot& plot) {
   const double step = round_step(plot.span.length()), low = plot.height - bottom;
   std::string out;
   for (int i = 0; i * step <= plot.span.length() * (1 + 1e-9); ++i)
@@ -98,8 +98,8 @@ std::string axis(const Plot& plot, const std::string& unit) {
         "<line class='grid' x1='{0:.1f}' x2='{0:.1f}' y1='{1}' y2='{2}'/>"
         "<text x='{0:.1f}' y='{3}' text-anchor='middle'>{4:.6g}</text>\n",
         plot.x(plot.span.begin + i * step), top, low, low + 18, i * step);
-  return out + fmt::format("<text x='{}' y='{}' text-anchor='middle'>{}</text>\n",
-                           left + plot_width / 2, plot.height - 10, escaped(unit));
+  return out + fmt::format("<text x='{}' y='{}' text-anchor='middle'>ms</text>\n",
+                           left + plot_width / 2, plot.height - 10);
 }
 
 std::string legend() {
@@ -145,17 +145,16 @@ std::string messages(const Schedule& schedule, const PipelineTimeline& timeline,
   return out;
 }
 
-std::string drawn(const TimedPass& timed, std::size_t rank, const Plot& plot, int chunks,
-                  const std::string& unit) {
+std::string drawn(const TimedPass& timed, std::size_t rank, const Plot& plot, int chunks) {
   const double x = plot.x(timed.begin), width = plot.x(timed.end) - x;
   const double paler = 1 - 0.3 * timed.pass.chunk / std::max(chunks - 1, 1);
   const std::string number = fmt::format("{}", timed.pass.microbatch);
   std::string out = fmt::format(
       "<rect class='{}' x='{:.2f}' y='{}' width='{:.2f}' height='{}'{}><title>{}: {:.6g} to {:.6g} "
-      "{}</title></rect>",
+      "ms</title></rect>",
       style_class(timed.pass.kind), x, plot.y(rank) + 2, width, row_height - 4,
       timed.pass.chunk > 0 ? fmt::format(" fill-opacity='{:.2f}'", paler) : "",
-      name(timed.pass, chunks), timed.begin, timed.end, escaped(unit));
+      name(timed.pass, chunks), timed.begin, timed.end);
   if (width >= 6.5 * static_cast<double>(number.size()))
     out += fmt::format("<text class='number' x='{:.2f}' y='{}'>{}</text>", x + width / 2,
                        plot.y(rank) + row_height / 2 + 4, number);
@@ -183,7 +182,7 @@ std::string timeline_text(const PipelineTimeline& timeline, int columns, int chu
 }
 
 std::string timeline_svg(const Schedule& schedule, const PipelineTimeline& timeline,
-                         const TimelinePicture& picture) {
+                         const std::string& title) {
   const double height = top + static_cast<double>(timeline.size()) * row_height + bottom;
   const double width = left + plot_width + right;
   const Plot plot{span_of(timeline), height};
@@ -191,7 +190,7 @@ std::string timeline_svg(const Schedule& schedule, const PipelineTimeline& timel
       "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {0} {1}' width='{0}' height='{1}'>\n",
       width, height);
   svg += style;
-  svg += fmt::format("<text class='title' x='{}' y='26'>{}</text>\n", left, escaped(picture.title));
+  svg += fmt::format("<text class='title' x='{}' y='26'>{}</text>\n", left, escaped(title));
   svg += legend();
   for (std::size_t rank = 0; rank < timeline.size(); ++rank)
     svg += fmt::format(
@@ -199,10 +198,10 @@ std::string timeline_svg(const Schedule& schedule, const PipelineTimeline& timel
         "<text x='{}' y='{}' text-anchor='end'>{}</text>\n",
         left, plot.y(rank) + 2, plot_width, row_height - 4, left - 10,
         plot.y(rank) + row_height / 2 + 4, rank);
-  svg += axis(plot, picture.unit);
+  svg += axis(plot);
   for (std::size_t rank = 0; rank < timeline.size(); ++rank)
     for (const TimedPass& timed : timeline[rank])
-      svg += drawn(timed, rank, plot, schedule.shape.chunks, picture.unit);
+      svg += drawn(timed, rank, plot, schedule.shape.chunks);
   svg += messages(schedule, timeline, plot);
   return svg + "</svg>\n";
 }

@@ -3,7 +3,6 @@
 //   checkpoint_bench [folder] [rounds]
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -12,9 +11,10 @@
 
 #include "kernels/runtime/buffer.h"
 #include "parallel/comm/self.h"
+#include "tests/benchmarks/quantile.h"
 #include "trainer/checkpoint/checkpoint_writer.h"
 
-namespace boostr {
+namespace boostr::benchmarks {
 namespace {
 
 constexpr std::int64_t layers = 12, hidden = 768, intermediate = 2048, vocabulary = 50304;
@@ -23,11 +23,6 @@ double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
 }
 
 /// The tensors of one rank that holds the whole model, and their memory.
@@ -90,10 +85,10 @@ void run(const std::filesystem::path& folder, int rounds) {
 }
 
 }  // namespace
-}  // namespace boostr
+}  // namespace boostr::benchmarks
 
 int main(int argc, char** argv) {
   const std::filesystem::path folder = argc > 1 ? argv[1] : "runs/checkpoint_bench";
-  boostr::run(folder / "checkpoints", argc > 2 ? std::atoi(argv[2]) : 5);
+  boostr::benchmarks::run(folder / "checkpoints", argc > 2 ? std::atoi(argv[2]) : 5);
   std::filesystem::remove_all(folder);
 }

@@ -120,12 +120,6 @@ double seconds_of(int threads, const std::function<void()>& work) {
   return now() - start;
 }
 
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : 0.5 * (values[middle - 1] + values[middle]);
-}
-
 Yardstick fma_peak(const KernelTable& table, Stream& stream, DType dtype) {
   const auto probe = [&table, &stream, dtype](std::int64_t rounds) {
     double flops = 0;

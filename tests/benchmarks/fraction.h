@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "tests/benchmarks/quantile.h"
 
 // Speeds as fractions of what the machine reached at that moment. Other programs share machines, so
 // a speed alone says little: every round measures the yardstick, a contender, the yardstick, the
@@ -41,7 +42,6 @@ struct Contender {
 /// Seconds of `work()` on so many threads: on one, the time that it ran on a processor, which other
 /// programs do not lengthen; on several, by the clock on the wall.
 double seconds_of(int threads, const std::function<void()>& work);
-double median(std::vector<double> values);
 
 /// FLOP/s of independent multiply-adds of `dtype` on all threads of `stream` (which must outlive
 /// it).

@@ -29,6 +29,7 @@
 #include "parallel/pipeline/runner.h"
 #include "parallel/pipeline/simulate.h"
 #include "parallel/pipeline/warm_up.h"
+#include "tests/benchmarks/quantile.h"
 
 namespace boostr::benchmarks {
 namespace {
@@ -95,11 +96,6 @@ struct Row {
   double stolen = 0;                 ///< of the cores' time meanwhile
 };
 
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + std::ptrdiff_t(values.size() / 2));
-  return values[values.size() / 2];
-}
-
 /// The seconds that other guests of the host have taken from this machine's cores.
 double stolen_seconds() {
   std::ifstream stat("/proc/stat");
@@ -136,7 +132,8 @@ double step_time(Communicator& world, PipelineRunner& runner, const Schedule& sc
   return median(times);
 }
 
-Row measure(Communicator& world, const std::vector<StageCosts>& costs, const Schedule& schedule) {
+Row measure(Communicator& world, std::string_view kind, const std::vector<StageCosts>& costs,
+            const Schedule& schedule) {
   PipelineRunner runner(world, {Shape{stream_numel}, DType::f32});
   SleepingChunks chunks(schedule, world.rank(), costs);
   const double begin = runner.now(), stolen = stolen_seconds();
@@ -147,7 +144,7 @@ Row measure(Communicator& world, const std::vector<StageCosts>& costs, const Sch
     rates.push_back(bubble_rate(runner.gather_timeline()));
   }
   const Simulation simulation = simulate(schedule, costs);
-  Row row{.kind = {},
+  Row row{.kind = kind,
           .shape = schedule.shape,
           .simulated = simulation.bubble_rate,
           .measured = median(rates),
@@ -168,12 +165,11 @@ Row measure(Communicator& world, const StageCosts& stage, const ScheduleKind& ki
   const std::vector<StageCosts> costs = even_costs(stage, shape);
   const Schedule schedule =
       make_schedule(kind.name, {.shape = shape, .costs = costs, .memory_limit = 2});
-  Row row = measure(world, costs, schedule);
+  Row row = measure(world, kind.name, costs, schedule);
   if (row.stolen > disturbed) {
-    const Row again = measure(world, costs, schedule);
+    const Row again = measure(world, kind.name, costs, schedule);
     if (again.stolen < row.stolen) row = again;
   }
-  row.kind = kind.name;
   return row;
 }
 

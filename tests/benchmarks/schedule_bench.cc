@@ -4,9 +4,8 @@
 // A LLaMA of 34 M parameters, 8 microbatches of 128 tokens, f32, a thread per rank. Every round
 // makes a step under each schedule, every other round in the opposite order. Prints of each: ms of
 // the median step, how many times 1f1b's steps per second it makes (median and quartiles of the
-// rounds), what the simulator promises for that from the mean times of its passes in zb_h1's steps
-// (what a step does beside its passes counted as measured), and bubble rates.
-#include <algorithm>
+// rounds), what the simulator promises for the pipelines alone, from the mean times of the passes in
+// zb_h1's steps, and bubble rates.
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -18,8 +17,9 @@
 
 #include "ops/execution.h"
 #include "parallel/comm/mpi.h"
-#include "parallel/comm/reduced_numbers.h"
 #include "parallel/pipeline/simulate.h"
+#include "tests/benchmarks/quantile.h"
+#include "trainer/agreement.h"
 #include "trainer/optimizer.h"
 #include "trainer/trainer.h"
 #include "trainer/training_pipeline.h"
@@ -78,9 +78,7 @@ class Rank {
                                    DataParallelGroups{mesh_.shard(), mesh_.replicate()},
                                    mesh_.model(), ZeroOptions{0, recipe_.parallelism.bucket_bytes});
     optimizer_ = std::make_unique<Optimizer>(recipe_.optimizer, *zero_);
-    for (const Optimizer::SliceState& state : optimizer_->state())
-      initialize(state.master, state.slice.parameter, state.slice.begin, recipe_.training.seed);
-    optimizer_->write_parameters();
+    optimizer_->initialize(recipe_.training.seed);
   }
 
   /// Milliseconds of a step on the rank that takes longest.
@@ -91,8 +89,7 @@ class Rank {
     pipeline.share().zero_grads();
     pipeline.train(batch_, 1.0 / static_cast<double>(batch_.num_targets), *zero_);
     optimizer_->step(++steps_, 1.0, 1.0 / std::max(1.0, optimizer_->grad_norm(1.0)));
-    const double mine = 1e3 * (pipeline.runner().now() - begin);
-    return ReducedNumbers(mesh_.world(), {mine}, ReduceOp::max).wait().front();
+    return all_ranks_max(mesh_.world(), 1e3 * (pipeline.runner().now() - begin));
   }
 
   const Schedule& schedule(std::size_t kind) const { return pipelines_[kind]->layout().schedule; }
@@ -112,11 +109,6 @@ class Rank {
   std::unique_ptr<Optimizer> optimizer_;
   std::int64_t steps_ = 0;
 };
-
-double quantile(std::vector<double> values, double q) {
-  std::ranges::sort(values);
-  return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
-}
 
 /// What the rounds saw of one kind.
 struct Seen {

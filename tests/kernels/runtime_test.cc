@@ -65,13 +65,13 @@ TEST(Buffer, ADedicatedOneTakesNoBlockFromTheCacheAndLeavesNone) {
 TEST(Buffer, OfLittleMoreThanAHugePageDoesNotTakeTwo) {
   constexpr std::size_t count = 32, bytes = std::size_t{9} << 18;  // 2 1/4 MiB
   release_cached_memory();
-  const std::size_t before = resident_bytes();
+  const std::size_t before = resident_memory().own;
   std::vector<Buffer> buffers;
   for (std::size_t i = 0; i < count; ++i) {
     buffers.emplace_back(bytes);
     std::memset(buffers.back().data(), 1, bytes);
   }
-  EXPECT_LT(resident_bytes(), before + count * bytes * 4 / 3);
+  EXPECT_LT(resident_memory().own, before + count * bytes * 4 / 3);
 }
 
 ExitCode code_of(const std::function<void()>& allocate) {

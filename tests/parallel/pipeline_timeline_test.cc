@@ -39,10 +39,9 @@ TEST(PipelineTimeline, IsDrawnFromItsFirstBegin) {
 
 TEST(PipelineTimeline, IsAPictureOfEveryPass) {
   const PipelineShape shape{3, 4, 2};
-  const Schedule schedule =
-      make_schedule("zb_v", {.shape = shape, .costs = even_costs(times, shape)});
-  const std::string svg =
-      timeline_svg(schedule, simulated("zb_v", shape, times).timeline, {.title = "a<b & c"});
+  const std::vector<StageCosts> costs = even_costs(times, shape);
+  const Schedule schedule = make_schedule("zb_v", {.shape = shape, .costs = costs});
+  const std::string svg = timeline_svg(schedule, simulate(schedule, costs).timeline, "a<b & c");
   EXPECT_EQ(svg.find("<svg xmlns='http://www.w3.org/2000/svg'"), 0u);
   EXPECT_NE(svg.find("a&lt;b &amp; c"), std::string::npos);
   EXPECT_NE(svg.find("prefers-color-scheme: dark"), std::string::npos);

@@ -35,9 +35,7 @@ RankStep::RankStep(const RankRequest& request, Communicator& world)
       pipeline_.share(), DataParallelGroups{mesh_.shard(), mesh_.replicate()}, mesh_.model(),
       ZeroOptions{recipe_.parallelism.zero_stage, recipe_.parallelism.bucket_bytes});
   optimizer_ = std::make_unique<Optimizer>(recipe_.optimizer, *zero_);
-  for (const Optimizer::SliceState& state : optimizer_->state())
-    initialize(state.master, state.slice.parameter, state.slice.begin, recipe_.training.seed);
-  optimizer_->write_parameters();
+  optimizer_->initialize(recipe_.training.seed);
   zero_->gather_parameters();
 }
 

@@ -1,10 +1,7 @@
 #include "trainer/plan/this_device.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <system_error>
 #include <thread>
@@ -36,21 +33,15 @@ double file_bytes(const std::string& pattern) {
   return bytes;
 }
 
-/// Of this program and its libraries.
-double bytes_of_the_program() {
-  std::ifstream file("/proc/self/statm");
-  double all = 0, resident = 0, from_files = 0;
-  file >> all >> resident >> from_files;
-  return from_files * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-}
-
 }  // namespace
 
 double process_bytes(const Plan& plan) {
-  // Measured: what libraries allocate, what MPI adds to that, and HDF5 at the first checkpoint. Of the memory that ranks of a host
-  // meet in most is for copies, which they need not where they may read each other's memory.
+  // Measured: what libraries allocate, what MPI adds to that, and HDF5 at the first checkpoint. Of
+  // the memory that ranks of a host meet in most is for copies, which they need not where they may
+  // read each other's memory.
   constexpr double libraries = 7 << 20, mpi = 6 << 20, hdf5 = 4.6 * (1 << 20), untouched = 0.8;
-  double bytes = plan.most_bytes + bytes_of_the_program() + libraries;
+  const auto program = static_cast<double>(resident_memory().shared);
+  double bytes = plan.most_bytes + program + libraries;
   if (plan.ranks > 1) bytes += mpi;
   if (plan.recipe.checkpoint.interval > 0) bytes += hdf5;
   bytes -= untouched * plan.bytes[static_cast<std::size_t>(MemoryUse::communication)];

@@ -17,8 +17,8 @@ struct PassTrack {
 
 /// The events of one rank as members of a Chrome trace's `traceEvents` (the Trace Event Format,
 /// which Perfetto and chrome://tracing open): one process per rank, its training thread a track,
-/// and its passes another, if there are any, with what lies idle between them. Kernels carry their type, shapes, FLOPs and bytes,
-/// passes their microbatch and chunk.
+/// and its passes another, if there are any, with what lies idle between them. Kernels carry their
+/// type, shapes, FLOPs and bytes, passes their microbatch and chunk.
 std::string trace_events(const std::vector<TimelineEvent>& events, int rank,
                          const PassTrack& track = {});
 

@@ -133,7 +133,7 @@ std::string show_pipeline(const Trainer& trainer, Communicator& world, const std
   if (world.rank() == 0 && !file.empty()) {
     const auto write = [&](const std::string& path, const std::string& words,
                            const PipelineTimeline& timeline) {
-      write_output_file(path, timeline_svg(schedule, timeline, {.title = words}), "--timeline");
+      write_output_file(path, timeline_svg(schedule, timeline, words), "--timeline");
     };
     write(file, as_ran, ran);
     write(planned_file(file), as_planned, planned);
